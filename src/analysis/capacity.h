@@ -1,0 +1,57 @@
+// How many vGPUs fit, why not more, and which type one VM should take. Pure arithmetic over
+// facts; the numbers of GVT-g are from drivers/gpu/drm/i915/gvt/{gvt.h,vgpu.c,aperture_gm.c}.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/message.h"
+#include "facts/mdev.h"
+
+namespace cleave {
+
+enum class GvtResource : std::uint8_t { Aperture, HiddenMemory, Fences, Devices };
+
+// What GVT-g can hand out on one GPU, and what is taken.
+struct GvtPool {
+  std::uint32_t aperture_mb = 0;  // BAR 2
+  std::uint32_t low_free_mb = 0;  // aperture left for vGPUs
+  std::uint32_t high_free_mb = 0;
+  std::uint32_t fences_free = 0;
+  std::uint32_t devices_free = 0;
+};
+
+// One type, those too that the driver does not list.
+struct TypeCapacity {
+  std::string id;
+  GvtTypeSize size;             // all zero for a driver that is not GVT-g
+  bool listed = false;          // the driver offers it
+  std::uint32_t maximum = 0;    // how many fit on an empty GPU
+  std::uint32_t available = 0;  // how many fit now: the driver's own word where it is listed
+  bool available_known = true;  // false: the driver's word could not be read
+  std::optional<GvtResource> limited_by;  // what runs out first, now
+  Message reason;  // why it is missing or has no instance left; empty if one fits
+};
+
+struct Capacity {
+  std::optional<GvtPool> pool;      // only for GVT-g with a known aperture
+  std::vector<TypeCapacity> types;  // smallest first
+  // The type for one VM that has the GPU to itself: the largest picture, then the most memory,
+  // of those that fit now. With one vGPU the type's weight changes nothing (gvt/sched_policy.c).
+  std::optional<std::string> best_type;
+};
+
+// `aperture_bytes`: size of the GPU's BAR 2; empty for parents that are no Intel GPU.
+// `devices`: the mediated devices that exist on this parent.
+Capacity compute_capacity(const MdevParent& parent, const std::vector<MediatedDevice>& devices,
+                          std::optional<std::uint64_t> aperture_bytes,
+                          std::uint32_t graphics_version);
+
+// The types that GVT-g would offer on an empty GPU with this aperture: for machines where it is
+// not switched on yet. `graphics_version` 8 (Broadwell) or 9.
+std::vector<TypeCapacity> predict_gvt_types(std::uint64_t aperture_bytes,
+                                            std::uint32_t graphics_version);
+
+}  // namespace cleave

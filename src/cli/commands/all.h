@@ -1,0 +1,32 @@
+// The rows that all.cc lists; each is defined in the file of its command.
+#pragma once
+
+#include "cli/command.h"
+
+namespace cleave {
+
+extern const Command kUpCommand;
+extern const Command kDoctorCommand;
+extern const Command kVgpuTypesCommand;
+extern const Command kVgpuListCommand;
+extern const Command kVgpuCreateCommand;
+extern const Command kVgpuRemoveCommand;
+extern const Command kVmNewCommand;
+extern const Command kVmListCommand;
+extern const Command kVmShowCommand;
+extern const Command kVmCheckCommand;
+extern const Command kVmCommandCommand;
+extern const Command kVmStartCommand;
+extern const Command kVmStopCommand;
+extern const Command kVmKillCommand;
+extern const Command kVmStatusCommand;
+extern const Command kVmScreenshotCommand;
+extern const Command kLabRunCommand;
+extern const Command kLabShellCommand;
+extern const Command kLabUpCommand;
+extern const Command kLabDownCommand;
+extern const Command kLabListCommand;
+extern const Command kLabAgentCommand;
+extern const Command kRulesCommand;
+
+}  // namespace cleave

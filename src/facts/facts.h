@@ -1,0 +1,60 @@
+// Everything that was read from one machine. Plain data: no I/O happens behind it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "facts/fact.h"
+#include "facts/kernel.h"
+#include "facts/mdev.h"
+#include "facts/pci.h"
+
+namespace cleave {
+
+struct CpuFacts {
+  std::string vendor;  // "GenuineIntel"
+  std::string model;   // "Intel(R) Core(TM) i5-10210U CPU @ 1.60GHz"
+  bool vmx = false;
+  bool svm = false;
+  bool hypervisor = false;  // this machine is itself a virtual one
+  std::uint32_t threads = 0;
+};
+
+struct KvmFacts {
+  Fact<bool> node;        // known true: /dev/kvm is a device node
+  Fact<bool> accessible;  // the user may open it for reading and writing
+};
+
+struct IommuFacts {
+  Fact<std::vector<std::string>> units;  // /sys/class/iommu: "dmar0", "ivhd0"
+  Fact<bool> dmar_table;                 // known true: /sys/firmware/acpi/tables/DMAR is there
+  Fact<bool> ivrs_table;
+  Fact<std::uint32_t> groups;  // how many IOMMU groups exist
+};
+
+// Bytes; empty optional: unlimited.
+struct MemoryLockLimit {
+  std::optional<std::uint64_t> soft;
+  std::optional<std::uint64_t> hard;
+};
+
+struct Facts {
+  Fact<CpuFacts> cpu;
+  KvmFacts kvm;
+  KernelFacts kernel;
+  IommuFacts iommu;
+  Fact<std::vector<PciDevice>> pci_devices;    // sorted by address
+  Fact<std::vector<MdevParent>> mdev_parents;  // absent: no /sys/class/mdev_bus
+  Fact<std::vector<MediatedDevice>> mediated_devices;
+  Fact<MemoryLockLimit> memory_lock;
+  Fact<std::uint64_t> memory_bytes;
+  Fact<std::string> product;                    // DMI: "Samsung Galaxy Book Flex"
+  Fact<std::string> distribution;               // PRETTY_NAME of os-release
+  Fact<std::vector<std::string>> render_nodes;  // /dev/dri/renderD*
+  bool is_root = false;                         // facts that need root are complete
+  bool is_live = false;                         // not a captured machine
+};
+
+}  // namespace cleave

@@ -1,0 +1,396 @@
+#include "host/file_host.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "base/fd.h"
+#include "base/format.h"
+#include "base/text.h"
+
+namespace cleave {
+namespace {
+
+Error open_error(int error_number, std::string_view path) {
+  return system_error(error_number, Message(N_("Could not open {path}"), {{"path", path}}),
+                      std::string(path));
+}
+Error read_error(int error_number, std::string_view path) {
+  return system_error(error_number, Message(N_("Could not read {path}"), {{"path", path}}),
+                      std::string(path));
+}
+Error write_error(int error_number, std::string_view path) {
+  return system_error(error_number, Message(N_("Could not write {path}"), {{"path", path}}),
+                      std::string(path));
+}
+
+FileKind kind_of(mode_t mode) {
+  if (S_ISREG(mode)) return FileKind::Regular;
+  if (S_ISDIR(mode)) return FileKind::Directory;
+  if (S_ISLNK(mode)) return FileKind::Symlink;
+  if (S_ISCHR(mode)) return FileKind::CharacterDevice;
+  return FileKind::Other;
+}
+
+// All of `bytes`, whatever the kernel takes at a time. 0 or errno.
+int write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return 0;
+}
+
+// Copies what a replaced file had beside its bytes. ENOTSUP (no xattrs here) is no error.
+int copy_extended_attributes(int from, int to) {
+  std::array<char, 4096> names{};
+  const ssize_t length = ::flistxattr(from, names.data(), names.size());
+  if (length < 0) return errno == ENOTSUP ? 0 : errno;
+  std::array<char, 65536> value{};  // XATTR_SIZE_MAX, include/uapi/linux/limits.h
+  for (const char* name = names.data(); name < names.data() + length;
+       name += std::strlen(name) + 1) {
+    const ssize_t size = ::fgetxattr(from, name, value.data(), value.size());
+    if (size < 0) return errno;
+    if (::fsetxattr(to, name, value.data(), static_cast<size_t>(size), 0) != 0 &&
+        errno != ENOTSUP) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+class FileLock final : public HostWriter::Lock {
+ public:
+  explicit FileLock(OwnedFd descriptor) : descriptor_(std::move(descriptor)) {}
+
+ private:
+  OwnedFd descriptor_;  // flock(2) ends with the last descriptor
+};
+
+class FileHost final : public HostWriter {
+ public:
+  FileHost(OwnedFd root, bool live) : root_(std::move(root)), live_(live) {}
+
+  [[nodiscard]] Result<std::string> read_file(std::string_view path,
+                                              std::size_t limit) const override {
+    const OwnedFd file = TRY(open_below_root(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    std::string content;
+    std::array<char, 16384> buffer{};
+    while (true) {
+      const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return read_error(errno, path);
+      if (count == 0) return content;
+      content.append(buffer.data(), static_cast<size_t>(count));
+      if (content.size() > limit) return read_error(EFBIG, path);
+    }
+  }
+
+  [[nodiscard]] Result<std::vector<std::string>> list_directory(
+      std::string_view path) const override {
+    OwnedFd directory = TRY(open_below_root(path, O_RDONLY | O_DIRECTORY));
+    DIR* stream = ::fdopendir(directory.get());
+    if (stream == nullptr) return read_error(errno, path);
+    (void)directory.release();  // closedir owns it now
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(stream)) {  // NOLINT(concurrency-mt-unsafe)
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    ::closedir(stream);
+    std::ranges::sort(names);
+    return names;
+  }
+
+  [[nodiscard]] Result<std::string> read_link(std::string_view path) const override {
+    const OwnedFd link = TRY(open_below_root(path, O_PATH | O_NOFOLLOW));
+    std::array<char, 4096> target{};  // PATH_MAX
+    const ssize_t length = ::readlinkat(link.get(), "", target.data(), target.size());
+    // A path that is no link answers ENOENT for an O_PATH descriptor (readlink(2)).
+    if (length < 0) return read_error(errno == ENOENT ? EINVAL : errno, path);
+    return std::string(target.data(), static_cast<size_t>(length));
+  }
+
+  [[nodiscard]] Result<FileStatus> status(std::string_view path) const override {
+    const OwnedFd file = TRY(open_below_root(path, O_PATH | O_NOFOLLOW));
+    struct stat found{};
+    if (::fstat(file.get(), &found) != 0) return read_error(errno, path);
+    FileStatus result;
+    result.kind = kind_of(found.st_mode);
+    result.mode = found.st_mode & 07777U;
+    result.user = found.st_uid;
+    result.group = found.st_gid;
+    result.size = static_cast<std::uint64_t>(found.st_size);
+    result.inode = found.st_ino;
+    result.device_major = major(found.st_rdev);
+    result.device_minor = minor(found.st_rdev);
+    return result;
+  }
+
+  [[nodiscard]] Result<std::string> real_path(std::string_view path) const override {
+    // Walked here and not by realpath(3), so that a captured tree's links stay inside it.
+    std::string resolved;
+    std::vector<std::string> waiting;
+    push_parts(path, waiting);
+    int links = 0;
+    while (!waiting.empty()) {
+      const std::string part = std::move(waiting.back());
+      waiting.pop_back();
+      if (part.empty() || part == ".") continue;
+      if (part == "..") {
+        resolved.resize(resolved.empty() ? 0 : resolved.rfind('/'));
+        continue;
+      }
+      const std::string next = resolved + "/" + part;
+      const FileStatus found = TRY(status(next));
+      if (found.kind != FileKind::Symlink) {
+        resolved = next;
+        continue;
+      }
+      if (++links > kMaximumLinks) return open_error(ELOOP, path);
+      const std::string target = TRY(read_link(next));
+      if (target.starts_with('/')) resolved.clear();
+      push_parts(target, waiting);
+    }
+    return resolved.empty() ? std::string("/") : resolved;
+  }
+
+  [[nodiscard]] Result<bool> may_access(std::string_view path, Access access) const override {
+    int wanted = 0;
+    if (access != Access::Write) wanted |= R_OK;
+    if (access != Access::Read) wanted |= W_OK;
+    const OwnedFd file = TRY(open_below_root(path, O_PATH));
+    const std::string by_descriptor = format("/proc/self/fd/{}", file.get());
+    if (::faccessat(AT_FDCWD, by_descriptor.c_str(), wanted, AT_EACCESS) == 0) return true;
+    if (errno == EACCES || errno == EPERM || errno == EROFS) return false;
+    return open_error(errno, path);
+  }
+
+  [[nodiscard]] bool is_live() const override { return live_; }
+
+  Result<void> replace_file(std::string_view path, std::string_view content,
+                            std::uint32_t mode) override {
+    std::string target(path);
+    const Result<std::string> real = real_path(path);
+    if (real) target = *real;
+    const std::string parent(directory_name(target));
+    const OwnedFd directory = TRY(open_below_root(parent, O_RDONLY | O_DIRECTORY));
+    const std::string name(base_name(target));
+    const std::string temporary = format(".{}.cleave-{}", name, ::getpid());
+    const int error_number = write_beside(directory.get(), name, temporary, content, mode);
+    if (error_number != 0) {
+      ::unlinkat(directory.get(), temporary.c_str(), 0);
+      return write_error(error_number, path);
+    }
+    return {};
+  }
+
+  Result<void> write_attribute(std::string_view path, std::string_view value) override {
+    const OwnedFd file = TRY(open_below_root(path, O_WRONLY));
+    // One write: a driver acts on each.
+    if (::write(file.get(), value.data(), value.size()) < 0) return write_error(errno, path);
+    return {};
+  }
+
+  Result<void> append_to_file(std::string_view path, std::string_view content,
+                              std::uint32_t mode) override {
+    const OwnedFd file = TRY(open_below_root(path, O_WRONLY | O_APPEND | O_CREAT, mode));
+    if (const int error_number = write_all(file.get(), content)) {
+      return write_error(error_number, path);
+    }
+    if (::fsync(file.get()) != 0) return write_error(errno, path);
+    return {};
+  }
+
+  Result<void> remove_file(std::string_view path) override { return unlink_below(path, 0); }
+
+  Result<void> remove_directory(std::string_view path) override {
+    return unlink_below(path, AT_REMOVEDIR);
+  }
+
+  Result<void> create_directories(std::string_view path, std::uint32_t mode) override {
+    const std::string normal = normal_path(path);
+    if (const Result<FileStatus> found = status(normal)) {
+      if (found->kind == FileKind::Regular) return write_error(EEXIST, path);
+      return {};
+    }
+    const std::string parent(directory_name(normal));
+    TRY(create_directories(parent, mode));
+    const OwnedFd directory = TRY(open_below_root(parent, O_RDONLY | O_DIRECTORY));
+    const std::string name(base_name(normal));
+    if (::mkdirat(directory.get(), name.c_str(), mode) != 0 && errno != EEXIST) {
+      return write_error(errno, path);
+    }
+    ::fsync(directory.get());
+    return {};
+  }
+
+  Result<CommandOutput> run_command(const std::vector<std::string>& argv,
+                                    std::chrono::milliseconds limit) override;
+
+  Result<std::unique_ptr<Lock>> lock(std::string_view path) override {
+    OwnedFd file = TRY(open_below_root(path, O_RDWR | O_CREAT, 0600));
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+      return open_error(errno == EWOULDBLOCK ? EBUSY : errno, path);
+    }
+    return std::unique_ptr<Lock>(std::make_unique<FileLock>(std::move(file)));
+  }
+
+  [[nodiscard]] std::chrono::system_clock::time_point now() const override {
+    return std::chrono::system_clock::now();
+  }
+
+ private:
+  static constexpr int kMaximumLinks = 40;  // as the kernel's MAXSYMLINKS, include/linux/namei.h
+
+  static void push_parts(std::string_view text, std::vector<std::string>& waiting) {
+    const auto parts = split(text, '/');
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part) waiting.emplace_back(*part);
+  }
+
+  [[nodiscard]] Result<OwnedFd> open_below_root(std::string_view path, int flags,
+                                                std::uint32_t mode = 0) const {
+    const std::string name(path.empty() ? "/" : path);
+    open_how how{};
+    how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
+    how.mode = (flags & O_CREAT) != 0 ? mode : 0;
+    // Live, the kernel's own rules hold (magic links of /proc work); a captured tree is closed.
+    how.resolve = live_ ? 0 : RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    while (true) {
+      const long descriptor = ::syscall(SYS_openat2, root_.get(), name.c_str(), &how, sizeof(how));
+      if (descriptor >= 0) return OwnedFd(static_cast<int>(descriptor));
+      // EAGAIN: a rename somewhere raced with the lookup (openat2(2)).
+      if (errno != EINTR && errno != EAGAIN) return open_error(errno, path);
+    }
+  }
+
+  static int write_beside(int directory, const std::string& name, const std::string& temporary,
+                          std::string_view content, std::uint32_t mode) {
+    const OwnedFd before(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    const OwnedFd file(::openat(directory, temporary.c_str(),
+                                O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.is_open()) return errno;
+    if (const int error_number = write_all(file.get(), content)) return error_number;
+    struct stat old{};
+    if (before.is_open()) {
+      if (::fstat(before.get(), &old) != 0) return errno;
+      if (::fchown(file.get(), old.st_uid, old.st_gid) != 0) return errno;
+      if (const int error_number = copy_extended_attributes(before.get(), file.get())) {
+        return error_number;
+      }
+    }
+    if (::fchmod(file.get(), before.is_open() ? old.st_mode & 07777U : mode) != 0) return errno;
+    if (::fsync(file.get()) != 0) return errno;
+    if (::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) return errno;
+    return ::fsync(directory) == 0 ? 0 : errno;
+  }
+
+  Result<void> unlink_below(std::string_view path, int flags) {
+    const std::string normal = normal_path(path);
+    const OwnedFd directory = TRY(open_below_root(directory_name(normal), O_RDONLY | O_DIRECTORY));
+    const std::string name(base_name(normal));
+    if (::unlinkat(directory.get(), name.c_str(), flags) != 0) {
+      return system_error(errno, Message(N_("Could not remove {path}"), {{"path", path}}),
+                          std::string(path));
+    }
+    ::fsync(directory.get());
+    return {};
+  }
+
+  OwnedFd root_;
+  bool live_;
+};
+
+// Reads what the child prints until it closes its end or time is up. False if time was up.
+bool collect_output(int pipe, std::chrono::steady_clock::time_point end, std::string& output) {
+  constexpr size_t kMaximumOutput = size_t{4} << 20U;
+  std::array<char, 4096> buffer{};
+  while (true) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    pollfd waiting{.fd = pipe, .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, static_cast<int>(left.count())) <= 0) continue;
+    const ssize_t count = ::read(pipe, buffer.data(), buffer.size());
+    if (count <= 0) return true;
+    if (output.size() < kMaximumOutput) output.append(buffer.data(), static_cast<size_t>(count));
+  }
+}
+
+Result<CommandOutput> FileHost::run_command(const std::vector<std::string>& argv,
+                                            std::chrono::milliseconds limit) {
+  const auto failed = [&](int error_number) {
+    return system_error(error_number,
+                        Message(N_("Could not run {program}"),
+                                {{"program", argv.empty() ? std::string_view() : argv.front()}}));
+  };
+  if (!live_ || argv.empty()) return failed(EINVAL);
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failed(errno);
+  OwnedFd read_end(ends[0]);
+  OwnedFd write_end(ends[1]);
+
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, write_end.get(), 1);
+  ::posix_spawn_file_actions_adddup2(&actions, write_end.get(), 2);
+  std::vector<char*> arguments;
+  for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  std::string path_variable = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  std::string language_variable = "LC_ALL=C";
+  std::array<char*, 3> environment{path_variable.data(), language_variable.data(), nullptr};
+  pid_t child = 0;
+  const int spawned = ::posix_spawnp(&child, argv.front().c_str(), &actions, nullptr,
+                                     arguments.data(), environment.data());
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (spawned != 0) return failed(spawned);
+  write_end.reset();
+
+  CommandOutput result;
+  const bool ended =
+      collect_output(read_end.get(), std::chrono::steady_clock::now() + limit, result.output);
+  if (!ended) ::kill(child, SIGKILL);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!ended) return failed(ETIMEDOUT);
+  result.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  return result;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HostWriter>> open_file_host(const std::string& root) {
+  OwnedFd directory(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.is_open()) return open_error(errno, root);
+  const bool live = normal_path(root) == "/";
+  return std::unique_ptr<HostWriter>(std::make_unique<FileHost>(std::move(directory), live));
+}
+
+std::unique_ptr<HostWriter> live_host() {
+  OwnedFd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return std::make_unique<FileHost>(std::move(root), true);
+}
+
+}  // namespace cleave

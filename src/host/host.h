@@ -1,0 +1,106 @@
+// The only door to the machine: files, sysfs, links, access rights, commands, clock.
+//
+// HostReader can look and nothing more; facts/readers get this half. HostWriter adds the effects
+// and is used by apply/ only. Paths are absolute and belong to the host's root, which may be `/`
+// (live), a directory with a captured tree, or memory (tests, *.machine files).
+//
+// Errors: NotFound (absent) and Denied or Io (there, but unreadable) are kept apart everywhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace cleave {
+
+enum class FileKind : std::uint8_t { Regular, Directory, Symlink, CharacterDevice, Other };
+
+struct FileStatus {
+  FileKind kind = FileKind::Other;
+  std::uint32_t mode = 0;  // permission bits only
+  std::uint32_t user = 0;
+  std::uint32_t group = 0;
+  std::uint64_t size = 0;  // bytes
+  std::uint64_t inode = 0;
+  std::uint32_t device_major = 0;  // of a device node
+  std::uint32_t device_minor = 0;
+};
+
+enum class Access : std::uint8_t { Read, Write, ReadWrite };
+
+// What a command printed and how it ended.
+struct CommandOutput {
+  int exit_status = 0;  // 128 + signal where a signal ended it
+  std::string output;   // standard output, then standard error
+};
+
+// Files of sysfs and proc are small; nothing that a reader wants is larger than this.
+inline constexpr std::size_t kDefaultReadLimit = std::size_t{1} << 20U;
+
+class HostReader {
+ public:
+  virtual ~HostReader() = default;
+
+  // The whole file, at most `limit` bytes; a larger file is Malformed, never cut silently.
+  [[nodiscard]] virtual Result<std::string> read_file(
+      std::string_view path, std::size_t limit = kDefaultReadLimit) const = 0;
+  // Names of the entries without "." and "..", sorted.
+  [[nodiscard]] virtual Result<std::vector<std::string>> list_directory(
+      std::string_view path) const = 0;
+  // The target of a symbolic link as it stands in the link.
+  [[nodiscard]] virtual Result<std::string> read_link(std::string_view path) const = 0;
+  // Of the thing itself, a link is not followed.
+  [[nodiscard]] virtual Result<FileStatus> status(std::string_view path) const = 0;
+  // The path with all links resolved, inside the root.
+  [[nodiscard]] virtual Result<std::string> real_path(std::string_view path) const = 0;
+  // Whether the user who runs cleave may open the path so.
+  [[nodiscard]] virtual Result<bool> may_access(std::string_view path, Access access) const = 0;
+  // True if `/` of the running machine is meant, false for captured machines.
+  [[nodiscard]] virtual bool is_live() const = 0;
+
+  [[nodiscard]] bool exists(std::string_view path) const { return status(path).has_value(); }
+};
+
+class HostWriter : public HostReader {
+ public:
+  // Replaces the file at once or not at all: temporary file beside it, fsync, rename, fsync of the
+  // directory. Owner, group, mode and extended attributes of a file that was there are kept;
+  // a new file gets `mode`. A link is followed, its target is replaced.
+  virtual Result<void> replace_file(std::string_view path, std::string_view content,
+                                    std::uint32_t mode = 0644) = 0;
+  // One write(2) to an attribute that exists (sysfs, procfs). The driver's errno is kept.
+  virtual Result<void> write_attribute(std::string_view path, std::string_view value) = 0;
+  // Appends and fsyncs; creates the file with `mode` if it is not there.
+  virtual Result<void> append_to_file(std::string_view path, std::string_view content,
+                                      std::uint32_t mode = 0600) = 0;
+  virtual Result<void> remove_file(std::string_view path) = 0;
+  // With all missing parents, these with the same mode.
+  virtual Result<void> create_directories(std::string_view path, std::uint32_t mode = 0755) = 0;
+  virtual Result<void> remove_directory(std::string_view path) = 0;  // only an empty one
+  // No shell: argv as it stands. The environment is cut down to PATH and LC_ALL=C.
+  virtual Result<CommandOutput> run_command(const std::vector<std::string>& argv,
+                                            std::chrono::milliseconds limit) = 0;
+  // An exclusive lock that is gone with the process; Busy with the owner's id if another holds it.
+  // Held until the returned object is destroyed.
+  class Lock {
+   public:
+    virtual ~Lock() = default;
+  };
+  virtual Result<std::unique_ptr<Lock>> lock(std::string_view path) = 0;
+
+  [[nodiscard]] virtual std::chrono::system_clock::time_point now() const = 0;
+};
+
+// Joins with exactly one slash between.
+std::string join_path(std::string_view directory, std::string_view name);
+std::string_view base_name(std::string_view path);
+std::string_view directory_name(std::string_view path);
+// Without ".", ".." and double slashes; never above "/".
+std::string normal_path(std::string_view path);
+
+}  // namespace cleave

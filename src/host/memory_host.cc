@@ -1,0 +1,263 @@
+#include "host/memory_host.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/text.h"
+
+namespace cleave {
+namespace {
+
+constexpr int kMaximumLinks = 40;  // as the kernel's MAXSYMLINKS, include/linux/namei.h
+
+Error path_error(int error_number, std::string_view path) {
+  return system_error(error_number, Message(N_("Could not use {path}"), {{"path", path}}),
+                      std::string(path));
+}
+
+class MemoryLock final : public HostWriter::Lock {};
+
+}  // namespace
+
+MemoryHost::MemoryHost() { make("/", FileKind::Directory, 0755); }
+
+MemoryHost::Node& MemoryHost::make(std::string_view path, FileKind kind, std::uint32_t mode) {
+  const std::string normal = normal_path(path);
+  if (normal != "/") {
+    const std::string parent(directory_name(normal));
+    if (!nodes_.contains(parent)) make(parent, FileKind::Directory, 0755);
+  }
+  Node& node = nodes_[normal];
+  node.status.kind = kind;
+  node.status.mode = mode;
+  return node;
+}
+
+void MemoryHost::add_file(std::string_view path, std::string content, std::uint32_t mode) {
+  Node& node = make(path, FileKind::Regular, mode);
+  node.status.size = content.size();
+  node.content = std::move(content);
+}
+
+void MemoryHost::add_directory(std::string_view path) { make(path, FileKind::Directory, 0755); }
+
+void MemoryHost::add_link(std::string_view path, std::string target) {
+  make(path, FileKind::Symlink, 0777).content = std::move(target);
+}
+
+void MemoryHost::add_device(std::string_view path, std::uint32_t mode, std::uint32_t major,
+                            std::uint32_t minor) {
+  Node& node = make(path, FileKind::CharacterDevice, mode);
+  node.status.device_major = major;
+  node.status.device_minor = minor;
+}
+
+void MemoryHost::add_unreadable(std::string_view path, int error_number) {
+  make(path, FileKind::Regular, 0).error_number = error_number;
+}
+
+void MemoryHost::forget(std::string_view path) {
+  const std::string normal = normal_path(path);
+  std::erase_if(nodes_, [&](const auto& entry) {
+    return entry.first == normal || entry.first.starts_with(normal + "/");
+  });
+}
+
+void MemoryHost::on_write(std::string_view path, AttributeHandler handler) {
+  attribute_handlers_[normal_path(path)] = std::move(handler);
+}
+
+void MemoryHost::on_command(std::string_view program, CommandHandler handler) {
+  command_handlers_[std::string(program)] = std::move(handler);
+}
+
+void MemoryHost::fail_effect(int n, int error_number) {
+  failing_effect_ = n == 0 ? 0 : effects_ + n;
+  failing_errno_ = error_number;
+}
+
+void MemoryHost::stop_at_effect(int n) { stopping_effect_ = n == 0 ? 0 : effects_ + n; }
+
+std::map<std::string, std::string> MemoryHost::snapshot(std::string_view below) const {
+  std::map<std::string, std::string> files;
+  const std::string top = normal_path(below);
+  for (const auto& [path, node] : nodes_) {
+    if (top != "/" && path != top && !path.starts_with(top + "/")) continue;
+    if (node.status.kind == FileKind::Regular) files[path] = node.content;
+    if (node.status.kind == FileKind::Symlink) files[path] = "-> " + node.content;
+  }
+  return files;
+}
+
+Result<std::string> MemoryHost::resolve(std::string_view path, bool follow_last) const {
+  std::string resolved;
+  std::vector<std::string> waiting;  // parts still to walk, last first
+  const auto push_parts = [&waiting](std::string_view text) {
+    const auto parts = split(text, '/');
+    for (auto part = parts.rbegin(); part != parts.rend(); ++part) waiting.emplace_back(*part);
+  };
+  push_parts(path);
+  int links = 0;
+  while (!waiting.empty()) {
+    const std::string part = std::move(waiting.back());
+    waiting.pop_back();
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      resolved.resize(resolved.empty() ? 0 : resolved.rfind('/'));
+      continue;
+    }
+    const std::string next = resolved + "/" + part;
+    const auto found = nodes_.find(next);
+    if (found == nodes_.end()) return path_error(ENOENT, path);
+    if (found->second.error_number != 0) return path_error(found->second.error_number, path);
+    const bool last = std::ranges::all_of(waiting, &std::string::empty);
+    if (found->second.status.kind != FileKind::Symlink || (last && !follow_last)) {
+      resolved = next;
+      continue;
+    }
+    if (++links > kMaximumLinks) return path_error(ELOOP, path);
+    if (found->second.content.starts_with('/')) resolved.clear();
+    push_parts(found->second.content);
+  }
+  return resolved.empty() ? std::string("/") : resolved;
+}
+
+Result<const MemoryHost::Node*> MemoryHost::find(std::string_view path, bool follow_last) const {
+  const std::string real = TRY(resolve(path, follow_last));
+  return &nodes_.find(real)->second;
+}
+
+Result<std::string> MemoryHost::read_file(std::string_view path, std::size_t limit) const {
+  const Node* node = TRY(find(path, true));
+  if (node->status.kind == FileKind::Directory) return path_error(EISDIR, path);
+  if (node->content.size() > limit) return path_error(EFBIG, path);
+  return node->content;
+}
+
+Result<std::vector<std::string>> MemoryHost::list_directory(std::string_view path) const {
+  const std::string real = TRY(resolve(path, true));
+  if (nodes_.find(real)->second.status.kind != FileKind::Directory) {
+    return path_error(ENOTDIR, path);
+  }
+  const std::string prefix = real == "/" ? "/" : real + "/";
+  std::vector<std::string> names;
+  for (auto entry = nodes_.upper_bound(prefix);
+       entry != nodes_.end() && entry->first.starts_with(prefix); ++entry) {
+    const std::string_view name = std::string_view(entry->first).substr(prefix.size());
+    if (name.find('/') == std::string_view::npos) names.emplace_back(name);
+  }
+  return names;
+}
+
+Result<std::string> MemoryHost::read_link(std::string_view path) const {
+  const Node* node = TRY(find(path, false));
+  if (node->status.kind != FileKind::Symlink) return path_error(EINVAL, path);
+  return node->content;
+}
+
+Result<FileStatus> MemoryHost::status(std::string_view path) const {
+  const Node* node = TRY(find(path, false));
+  return node->status;
+}
+
+Result<std::string> MemoryHost::real_path(std::string_view path) const {
+  return resolve(path, true);
+}
+
+Result<bool> MemoryHost::may_access(std::string_view path, Access access) const {
+  const Node* node = TRY(find(path, true));
+  const std::uint32_t readable = node->status.mode & 0444U;
+  const std::uint32_t writable = node->status.mode & 0222U;
+  return (access == Access::Write || readable != 0) && (access == Access::Read || writable != 0);
+}
+
+Result<void> MemoryHost::begin_effect(std::string_view path) {
+  ++effects_;
+  if (stopping_effect_ != 0 && effects_ >= stopping_effect_) return path_error(EIO, path);
+  if (effects_ == failing_effect_) return path_error(failing_errno_, path);
+  return {};
+}
+
+Result<void> MemoryHost::replace_file(std::string_view path, std::string_view content,
+                                      std::uint32_t mode) {
+  TRY(begin_effect(path));
+  std::string target = normal_path(path);
+  if (const Result<std::string> real = resolve(path, true)) {
+    target = *real;
+    mode = nodes_.find(target)->second.status.mode;
+  } else if (!nodes_.contains(directory_name(target))) {
+    return path_error(ENOENT, path);
+  }
+  add_file(target, std::string(content), mode);
+  return {};
+}
+
+Result<void> MemoryHost::write_attribute(std::string_view path, std::string_view value) {
+  TRY(begin_effect(path));
+  const std::string real = TRY(resolve(path, true));
+  if (const auto handler = attribute_handlers_.find(real); handler != attribute_handlers_.end()) {
+    // A copy: the handler may remove its own attribute, and itself with it.
+    const AttributeHandler call = handler->second;
+    if (const int error_number = call(*this, value)) return path_error(error_number, path);
+    return {};
+  }
+  nodes_.find(real)->second.content = value;
+  return {};
+}
+
+Result<void> MemoryHost::append_to_file(std::string_view path, std::string_view content,
+                                        std::uint32_t mode) {
+  TRY(begin_effect(path));
+  const Result<std::string> real = resolve(path, true);
+  if (!real) {
+    if (!nodes_.contains(directory_name(normal_path(path)))) return path_error(ENOENT, path);
+    add_file(path, std::string(content), mode);
+    return {};
+  }
+  nodes_.find(*real)->second.content += content;
+  return {};
+}
+
+Result<void> MemoryHost::remove_file(std::string_view path) {
+  TRY(begin_effect(path));
+  const std::string real = TRY(resolve(path, false));
+  if (nodes_.find(real)->second.status.kind == FileKind::Directory) return path_error(EISDIR, path);
+  nodes_.erase(real);
+  return {};
+}
+
+Result<void> MemoryHost::create_directories(std::string_view path, std::uint32_t mode) {
+  TRY(begin_effect(path));
+  const std::string normal = normal_path(path);
+  if (const auto found = nodes_.find(normal); found != nodes_.end()) {
+    if (found->second.status.kind != FileKind::Directory) return path_error(EEXIST, path);
+    return {};
+  }
+  make(normal, FileKind::Directory, mode);
+  return {};
+}
+
+Result<void> MemoryHost::remove_directory(std::string_view path) {
+  TRY(begin_effect(path));
+  const auto names = TRY(list_directory(path));
+  if (!names.empty()) return path_error(ENOTEMPTY, path);
+  nodes_.erase(TRY(resolve(path, false)));
+  return {};
+}
+
+Result<CommandOutput> MemoryHost::run_command(const std::vector<std::string>& argv,
+                                              std::chrono::milliseconds /*limit*/) {
+  if (argv.empty()) return path_error(EINVAL, "");
+  TRY(begin_effect(argv.front()));
+  const auto handler = command_handlers_.find(argv.front());
+  if (handler == command_handlers_.end()) return path_error(ENOENT, argv.front());
+  const CommandHandler call = handler->second;
+  return call(*this, argv);
+}
+
+Result<std::unique_ptr<HostWriter::Lock>> MemoryHost::lock(std::string_view /*path*/) {
+  return std::unique_ptr<Lock>(std::make_unique<MemoryLock>());
+}
+
+}  // namespace cleave

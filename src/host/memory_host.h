@@ -1,0 +1,102 @@
+// A machine in memory: for tests, and for *.machine files, which hold a captured machine as text.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "host/host.h"
+
+namespace cleave {
+
+class MemoryHost final : public HostWriter {
+ public:
+  MemoryHost();
+
+  // Building. Missing parents are made.
+  void add_file(std::string_view path, std::string content, std::uint32_t mode = 0644);
+  void add_directory(std::string_view path);
+  void add_link(std::string_view path, std::string target);
+  void add_device(std::string_view path, std::uint32_t mode, std::uint32_t major,
+                  std::uint32_t minor);
+  // Whatever is asked of this path answers with `error_number`.
+  void add_unreadable(std::string_view path, int error_number);
+  void forget(std::string_view path);  // with all below it
+
+  // Driver behaviour: called instead of storing when an attribute is written. Returns an errno
+  // or 0. May change this host (a `create` attribute adds a device).
+  using AttributeHandler = std::function<int(MemoryHost&, std::string_view value)>;
+  void on_write(std::string_view path, AttributeHandler handler);
+  // Command behaviour, by argv[0].
+  using CommandHandler = std::function<CommandOutput(MemoryHost&, const std::vector<std::string>&)>;
+  void on_command(std::string_view program, CommandHandler handler);
+
+  // The n-th effect from now (1 = the next) fails with `error_number`; 0 switches this off.
+  void fail_effect(int n, int error_number);
+  // From the n-th effect on nothing happens any more and everything fails: a power cut.
+  void stop_at_effect(int n);
+  [[nodiscard]] int effects() const { return effects_; }
+  void set_now(std::chrono::system_clock::time_point now) { now_ = now; }
+
+  // Path → content of all files, links as "-> target": for comparing two states.
+  [[nodiscard]] std::map<std::string, std::string> snapshot(std::string_view below = "/") const;
+
+  [[nodiscard]] Result<std::string> read_file(std::string_view path,
+                                              std::size_t limit = kDefaultReadLimit) const override;
+  [[nodiscard]] Result<std::vector<std::string>> list_directory(
+      std::string_view path) const override;
+  [[nodiscard]] Result<std::string> read_link(std::string_view path) const override;
+  [[nodiscard]] Result<FileStatus> status(std::string_view path) const override;
+  [[nodiscard]] Result<std::string> real_path(std::string_view path) const override;
+  [[nodiscard]] Result<bool> may_access(std::string_view path, Access access) const override;
+  [[nodiscard]] bool is_live() const override { return false; }
+
+  Result<void> replace_file(std::string_view path, std::string_view content,
+                            std::uint32_t mode = 0644) override;
+  Result<void> write_attribute(std::string_view path, std::string_view value) override;
+  Result<void> append_to_file(std::string_view path, std::string_view content,
+                              std::uint32_t mode = 0600) override;
+  Result<void> remove_file(std::string_view path) override;
+  Result<void> create_directories(std::string_view path, std::uint32_t mode = 0755) override;
+  Result<void> remove_directory(std::string_view path) override;
+  Result<CommandOutput> run_command(const std::vector<std::string>& argv,
+                                    std::chrono::milliseconds limit) override;
+  Result<std::unique_ptr<Lock>> lock(std::string_view path) override;
+  [[nodiscard]] std::chrono::system_clock::time_point now() const override { return now_; }
+
+ private:
+  struct Node {
+    FileStatus status;
+    std::string content;  // of a file; the target of a link
+    int error_number = 0;
+  };
+
+  // The node at the end of all links, with its real path; NotFound, or the node's own error.
+  [[nodiscard]] Result<std::string> resolve(std::string_view path, bool follow_last) const;
+  [[nodiscard]] Result<const Node*> find(std::string_view path, bool follow_last) const;
+  Node& make(std::string_view path, FileKind kind, std::uint32_t mode);
+  Result<void> begin_effect(std::string_view path);
+
+  std::map<std::string, Node, std::less<>> nodes_;
+  std::map<std::string, AttributeHandler, std::less<>> attribute_handlers_;
+  std::map<std::string, CommandHandler, std::less<>> command_handlers_;
+  std::chrono::system_clock::time_point now_{};
+  int effects_ = 0;
+  int failing_effect_ = 0;
+  int failing_errno_ = 0;
+  int stopping_effect_ = 0;
+};
+
+// A *.machine file: a captured machine as readable text. Each entry starts with a line
+//   == /proc/cmdline                  a file; its content follows, up to the next "== "
+//   == /sys/… -> ../target            a link
+//   == /sys/… !EACCES                 there, but not readable
+//   == /dev/kvm c 10:232 0660         a device node, with its mode
+//   == /sys/kernel/iommu_groups/      a directory that is empty
+// Lines before the first entry are comments. A content line that starts with "==" is written
+// with a backslash before it. Refuses more than 32 MiB or 100,000 entries.
+Result<MemoryHost> parse_machine(std::string_view text);
+
+}  // namespace cleave

@@ -1,0 +1,29 @@
+// A plan: changes in their order, with what stands against them. Shown before anything is done.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plan/change.h"
+
+namespace cleave {
+
+struct Plan {
+  Message purpose;  // "create a vGPU of type i915-GVTg_V5_4"
+  std::vector<Change> changes;
+
+  [[nodiscard]] bool empty() const { return changes.empty(); }
+  [[nodiscard]] bool needs_root() const;
+  [[nodiscard]] bool needs_reboot() const;
+  bool operator==(const Plan&) const = default;
+};
+
+// Two changes of one plan that write the same place with different content; empty if none do.
+std::vector<Message> conflicts(const Plan& plan);
+
+// What a person is shown: "write UUID to /sys/…/create", one line of argv or path per change.
+std::string effect_text(const Effect& effect);
+
+Json to_json(const Plan& plan);
+
+}  // namespace cleave

@@ -1,0 +1,48 @@
+// A client of QEMU's monitor protocol over a unix socket (docs/interop/qmp-spec.rst).
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace cleave {
+
+struct QmpEvent {
+  std::string name;  // "SHUTDOWN"
+  Json data;
+};
+
+class QmpClient {
+ public:
+  // Connects (trying again until `limit`, since QEMU makes the socket a little after its start),
+  // reads the greeting and negotiates. `give_up` is asked between tries: true ends them
+  // (QEMU has ended).
+  static Result<QmpClient> connect(const std::string& socket_path, std::chrono::milliseconds limit,
+                                   const std::function<bool()>& give_up = {});
+  // Over a descriptor that is connected already (tests, socketpairs).
+  static Result<QmpClient> negotiate(OwnedFd socket, std::chrono::milliseconds limit);
+
+  // Sends a command and waits for its answer; events that come between are kept. QEMU's refusal
+  // is an error with its class and text; garbage is Malformed; silence is Io with ETIMEDOUT.
+  Result<Json> execute(const std::string& command, Json arguments = Json::object(),
+                       std::chrono::milliseconds limit = std::chrono::seconds(5));
+  // The next event, or an empty optional after `limit`. Error when the other side is gone.
+  Result<std::optional<QmpEvent>> next_event(std::chrono::milliseconds limit);
+  [[nodiscard]] int descriptor() const { return socket_.get(); }
+
+ private:
+  explicit QmpClient(OwnedFd socket) : socket_(std::move(socket)) {}
+  Result<std::optional<Json>> read_message(std::chrono::steady_clock::time_point end);
+
+  OwnedFd socket_;
+  std::string buffer_;  // bytes read, not yet a whole line; at most 16 MiB
+  std::vector<QmpEvent> events_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace cleave

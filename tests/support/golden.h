@@ -1,0 +1,19 @@
+// Compares text with a golden file below tests/golden/. UPDATE_GOLDEN=1 rewrites the files.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace cleave::testing {
+
+// Fails the running test with a short difference if `actual` is not what the file holds.
+void expect_golden(std::string_view name, std::string_view actual);
+
+// A file of the source tree, by its path below tests/.
+std::string read_test_file(std::string_view path);
+
+// ../shared/corpus beside the repository; empty where it is missing (then a test says
+// "skipped: no corpus").
+std::string corpus_directory();
+
+}  // namespace cleave::testing
