@@ -5,15 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CELL_UNITS_WIDE 8
-#define CELL_UNITS_HIGH 16
 #define MARGIN_UNITS 1 // left of and above the grid
 #define SUBPIXELS 16   // coordinates below are in 1/16 of a pixel
 #define PEN_RADIUS_PERCENT 66
 
 // Each glyph is a list of strokes, separated by spaces; each stroke is a list of
 // points: a digit for the column (0 to 6), a letter for the row. Row a is the
-// top of a capital, d the top of a small letter, k the base line, n the bottom
+// top of a capital, d the top of a small letter, k the base line, o the bottom
 // of a descender. A stroke of one place twice is a dot.
 static const char *const glyphs[FONT_CHARACTERS] = {
     /*   */ "",
@@ -40,7 +38,7 @@ static const char *const glyphs[FONT_CHARACTERS] = {
     /* 5 */ "6a0a0e5e6f6j5k1k0j",
     /* 6 */ "6b5a1a0b0j1k5k6j6f5e1e0f",
     /* 7 */ "0a6a2k",
-    /* 8 */ "1a5a6b6d5e1e0d0b1a 1e0f0j1k5k6j6f5e",
+    /* 8 */ "2a4a5b5d4e2e1d1b2a 2e0g0j1k5k6j6g4e",
     /* 9 */ "6e5f1f0e0b1a5a6b6j5k1k0j",
     /* : */ "3e3e 3j3j",
     /* ; */ "3e3e 3j3k2m",
@@ -87,17 +85,17 @@ static const char *const glyphs[FONT_CHARACTERS] = {
     /* d */ "5a5k 5e4d1d0e0j1k4k5j",
     /* e */ "0g5g5e4d1d0e0j1k4k5j",
     /* f */ "5b4a3a2b2k 0d4d",
-    /* g */ "5d5m4n1n0m 5e4d1d0e0i1j4j5i",
+    /* g */ "5d5n4o1o0n 5e4d1d0e0j1k4k5j",
     /* h */ "0a0k 0e1d4d5e5k",
     /* i */ "1d3d3k 1k5k 3a3a",
-    /* j */ "2d4d4m3n1n0m 4a4a",
+    /* j */ "2d4d4n3o1o0n 4a4a",
     /* k */ "0a0k 5d0i 2g5k",
     /* l */ "1a3a3k 1k5k",
     /* m */ "0k0d2d3e3k 3e4d5d6e6k",
     /* n */ "0k0d 0e1d4d5e5k",
     /* o */ "1d4d5e5j4k1k0j0e1d",
-    /* p */ "0d0n 0e1d4d5e5j4k1k0j",
-    /* q */ "5d5n 5e4d1d0e0j1k4k5j",
+    /* p */ "0d0o 0e1d4d5e5j4k1k0j",
+    /* q */ "5d5o 5e4d1d0e0j1k4k5j",
     /* r */ "0d0k 0f2d4d5e",
     /* s */ "5e4d1d0e0f1g4g5h5j4k1k0j",
     /* t */ "2a2j3k4k5j 0d5d",
@@ -127,12 +125,12 @@ struct canvas {
 
 uint32_t font_cell_width(uint32_t unit)
 {
-    return (CELL_UNITS_WIDE * unit + SUBPIXELS / 2) / SUBPIXELS;
+    return (FONT_CELL_UNITS_WIDE * unit + SUBPIXELS / 2) / SUBPIXELS;
 }
 
 uint32_t font_cell_height(uint32_t unit)
 {
-    return (CELL_UNITS_HIGH * unit + SUBPIXELS / 2) / SUBPIXELS;
+    return (FONT_CELL_UNITS_HIGH * unit + SUBPIXELS / 2) / SUBPIXELS;
 }
 
 static int32_t smaller(int32_t a, int32_t b)

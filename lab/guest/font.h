@@ -12,9 +12,11 @@ extern "C" {
 
 #define FONT_FIRST_CHARACTER 0x20
 #define FONT_CHARACTERS 95
+#define FONT_CELL_UNITS_WIDE 9
+#define FONT_CELL_UNITS_HIGH 18
 
-/* A unit is the grid the letters are drawn on, in 1/16 of a pixel: a character
- * cell is 8 units wide and 16 high, a capital letter 10 high. */
+/* A unit is the grid the letters are drawn on, in 1/16 of a pixel. A capital
+ * letter is 10 units high. */
 uint32_t font_cell_width(uint32_t unit);
 uint32_t font_cell_height(uint32_t unit);
 

@@ -32,6 +32,7 @@
 #define LONGEST_WAIT_MICROSECONDS 5000u
 
 #define COMMAND_CAPACITY 32
+#define MOST_CHARACTERS_PER_CALL 256
 
 static bool present;
 static bool line_was_cut;
@@ -100,8 +101,8 @@ static bool received_equals(const char *command)
 
 bool serial_received_line(const char *command)
 {
-    // At most a FIFO's worth per call, so that a flood cannot stop the drawing.
-    for (int i = 0; present && i < 16; ++i) {
+    // A limit per call, so that a flood cannot stop the drawing.
+    for (int i = 0; present && i < MOST_CHARACTERS_PER_CALL; ++i) {
         if (!(port_read_8(LINE_STATUS) & STATUS_DATA_READY))
             return false;
         char character = (char)port_read_8(DATA);

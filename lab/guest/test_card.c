@@ -23,8 +23,8 @@
 #define CORNER_BOTTOM_RIGHT 0xffd030u
 
 // The text is as large as lets this many columns and rows of cells fit.
-#define COLUMNS_ON_SCREEN 64
-#define ROWS_ON_SCREEN 24
+#define COLUMNS_ON_SCREEN 56
+#define ROWS_ON_SCREEN 21
 #define SUBPIXELS 16
 #define SMALLEST_UNIT 4
 #define LARGEST_UNIT 64
@@ -180,8 +180,8 @@ static void lay_out(struct test_card *card)
 {
     const uint32_t width = card->surface.width;
     const uint32_t height = card->surface.height;
-    uint32_t unit = smaller(width * SUBPIXELS / (COLUMNS_ON_SCREEN * 8),
-                            height * SUBPIXELS / (ROWS_ON_SCREEN * 16));
+    uint32_t unit = smaller(width * SUBPIXELS / (COLUMNS_ON_SCREEN * FONT_CELL_UNITS_WIDE),
+                            height * SUBPIXELS / (ROWS_ON_SCREEN * FONT_CELL_UNITS_HIGH));
     card->unit = larger(SMALLEST_UNIT, smaller(LARGEST_UNIT, unit));
 
     const uint32_t cell = font_cell_height(card->unit);

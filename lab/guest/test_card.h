@@ -13,7 +13,7 @@ extern "C" {
 
 #define TEST_CARD_MAXIMUM_WIDTH 1920
 /* The largest cell of the text, and of the heading at twice its size. */
-#define TEST_CARD_CELL_BYTES (32 * 64)
+#define TEST_CARD_CELL_BYTES (36 * 72)
 #define TEST_CARD_HEADING_CELL_BYTES (4 * TEST_CARD_CELL_BYTES)
 
 struct surface {
