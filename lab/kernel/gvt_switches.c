@@ -31,7 +31,7 @@ static uint register_delay_ms;
 module_param(register_delay_ms, uint, 0444);
 MODULE_PARM_DESC(register_delay_ms, "the mdev parent registers this many milliseconds after the module has been loaded (default: 0)");
 
-static enum display_mode display = DISPLAY_DMABUF;
+static enum display_mode display = DISPLAY_REGION;
 
 static int display_set(const char *val, const struct kernel_param *kp)
 {
@@ -55,7 +55,7 @@ static const struct kernel_param_ops display_ops = {
 	.get = display_get,
 };
 module_param_cb(display, &display_ops, NULL, 0644);
-MODULE_PARM_DESC(display, "how a vGPU hands over its picture: dmabuf, as the real driver, or region; change it while no vGPU is open (default: dmabuf)");
+MODULE_PARM_DESC(display, "how a vGPU hands over its picture: region, which needs no OpenGL, or dmabuf, as the real driver; change it while no vGPU is open (default: region)");
 
 bool gvt_switch_fail_create(void)
 {
@@ -91,18 +91,19 @@ enum display_mode gvt_switch_display(void)
  * A driver of vGPUs has no say in their removal (its .remove returns nothing),
  * so "busy" answers in the place of the core's remove_store(), for the vGPUs of
  * this module alone. (A failure any later in drivers/vfio/mdev/mdev_sysfs.c
- * comes after the attribute "remove" has removed itself.) As in arch/x86/lib/error-inject.c, execution
- * goes on at a lone return instruction: a probe on a function's first byte is
- * served by ftrace, which does not take a changed stack pointer.
+ * comes after the attribute "remove" has removed itself.) As in
+ * arch/x86/lib/error-inject.c, execution goes on at a lone return instruction:
+ * a probe on a function's first byte is served by ftrace, which does not take a
+ * changed stack pointer.
  */
 asmlinkage void busy_just_return(void);
 asm(".pushsection .text, \"ax\"\n"
-    ".type busy_just_return, @function\n"
-    "busy_just_return:\n"
+	".type busy_just_return, @function\n"
+	"busy_just_return:\n"
 	ANNOTATE_NOENDBR
 	ASM_RET
-    ".size busy_just_return, . - busy_just_return\n"
-    ".popsection\n");
+	".size busy_just_return, . - busy_just_return\n"
+	".popsection\n");
 
 static int busy_remove(struct kprobe *probe, struct pt_regs *regs)
 {

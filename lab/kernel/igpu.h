@@ -12,11 +12,13 @@
 #include <linux/pci.h>
 #include <linux/types.h>
 
+struct drm_device;
 struct gvt;
 
 /* The one GPU of the laptop. */
 struct igpu {
 	struct pci_dev *pdev;
+	struct drm_device *drm;
 	u64 aperture_size;	/* BAR 2 in bytes */
 	unsigned int graphics_ver;
 	struct gvt *gvt;	/* set by kvmgt.ko while GVT-g is on */
@@ -34,5 +36,9 @@ void cleave_igpu_clear_gvt_ops(const struct igpu_gvt_ops *ops);
 int igpu_bus_create(u16 device_id, u64 aperture_size);
 void igpu_bus_destroy(void);
 bool igpu_bus_owns(const struct pci_dev *pdev);
+
+/* igpu_drm.c, private to i915.ko */
+struct drm_device *igpu_drm_create(struct pci_dev *pdev);
+void igpu_drm_destroy(struct drm_device *drm);
 
 #endif

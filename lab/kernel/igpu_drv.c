@@ -154,6 +154,13 @@ static int igpu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	igpu->pdev = pdev;
 	igpu->aperture_size = pci_resource_len(pdev, 2);
 	igpu->graphics_ver = gvt_graphics_ver(pdev->device);
+	igpu->drm = igpu_drm_create(pdev);
+	if (IS_ERR(igpu->drm)) {
+		int ret = PTR_ERR(igpu->drm);
+
+		kfree(igpu);
+		return ret;
+	}
 	pci_set_drvdata(pdev, igpu);
 	dev_info(&pdev->dev, "cleave lab: a model of a GPU, aperture %llu MiB\n",
 		 igpu->aperture_size / SZ_1M);
@@ -174,6 +181,7 @@ static void igpu_remove(struct pci_dev *pdev)
 	gvt_clean_device(igpu);
 	the_igpu = NULL;
 	mutex_unlock(&igpu_lock);
+	igpu_drm_destroy(igpu->drm);
 	kfree(igpu);
 }
 

@@ -356,6 +356,7 @@ static int surface_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	/* The vma holds the dma-buf's file, and that holds the surface. */
+	vma->vm_flags |= VM_DONTEXPAND | VM_DONTDUMP;
 	vma->vm_private_data = dmabuf->priv;
 	vma->vm_ops = &surface_vm_ops;
 	return 0;
