@@ -26,32 +26,40 @@ struct GvtPool {
 // One type, those too that the driver does not list.
 struct TypeCapacity {
   std::string id;
-  GvtTypeSize size;             // all zero for a driver that is not GVT-g
+  GvtTypeSize size;  // of GVT-g; of other drivers only width and height, where they tell them
+  std::uint32_t memory_mb = 0;  // graphics memory of one vGPU; 0: the driver does not tell
   bool listed = false;          // the driver offers it
-  std::uint32_t maximum = 0;    // how many fit on an empty GPU
+  // How many fit on an empty GPU; empty for other drivers than GVT-g, which do not tell.
+  std::optional<std::uint32_t> maximum;
   std::uint32_t available = 0;  // how many fit now: the driver's own word where it is listed
   bool available_known = true;  // false: the driver's word could not be read
-  std::optional<GvtResource> limited_by;  // what runs out first, now
-  Message reason;  // why it is missing or has no instance left; empty if one fits
+  std::optional<GvtResource> limited_by;  // GVT-g: what runs out first, now
+  Message reason;                         // why no instance is left; empty if one fits
 };
 
 struct Capacity {
   std::optional<GvtPool> pool;      // only for GVT-g with a known aperture
   std::vector<TypeCapacity> types;  // smallest first
   // The type for one VM that has the GPU to itself: the largest picture, then the most memory,
-  // of those that fit now. With one vGPU the type's weight changes nothing (gvt/sched_policy.c).
+  // then the one of which fewest fit, of those that fit now. With one vGPU the type's weight
+  // changes nothing (gvt/sched_policy.c).
   std::optional<std::string> best_type;
 };
 
-// `aperture_bytes`: size of the GPU's BAR 2; empty for parents that are no Intel GPU.
-// `devices`: the mediated devices that exist on this parent.
+// `devices`: the mediated devices that exist; those of other parents are passed over.
+// `aperture_bytes`: size of the GPU's BAR 2; empty where it is not known.
+// `graphics_version`: of the Intel GPU that the parent is; 0 for other parents.
 Capacity compute_capacity(const MdevParent& parent, const std::vector<MediatedDevice>& devices,
                           std::optional<std::uint64_t> aperture_bytes,
                           std::uint32_t graphics_version);
 
 // The types that GVT-g would offer on an empty GPU with this aperture: for machines where it is
-// not switched on yet. `graphics_version` 8 (Broadwell) or 9.
+// not switched on yet. `graphics_version` 8 (Broadwell) or 9. A type that would not be listed is
+// there with its reason.
 std::vector<TypeCapacity> predict_gvt_types(std::uint64_t aperture_bytes,
                                             std::uint32_t graphics_version);
+
+// Size of BAR 2, GVT-g's aperture; empty if the resource list could not be read or is unassigned.
+std::optional<std::uint64_t> aperture_bytes(const PciDevice& gpu);
 
 }  // namespace cleave

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/message.h"
@@ -56,15 +58,19 @@ struct Rule {
 };
 
 // Every rule of every family, in the order of the story: CPU, KVM, IOMMU, GPU, kernel, GVT-g, …
-std::vector<const Rule*> all_rules();
+const std::vector<const Rule*>& all_rules();
 // Null if there is none of that id.
 const Rule* find_rule(std::string_view id);
 
+// A rule's outcome on one subject.
 struct Finding {
   const Rule* rule = nullptr;
   std::optional<PciAddress> gpu;
   Outcome outcome;
 };
+
+// The GPUs of the machine, by address; empty too where the PCI devices could not be read.
+std::vector<const PciDevice*> gpus_of(const Facts& facts);
 
 // All rules over all GPUs; none stops the others. Order: machine rules, then per GPU by address.
 std::vector<Finding> run_rules(const Facts& facts);

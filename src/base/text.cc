@@ -29,9 +29,14 @@ size_t sequence_length(std::string_view bytes) {
   return too_long || surrogate || too_high ? 0 : length;
 }
 
-bool is_control(char byte) {
-  const auto code = static_cast<unsigned char>(byte);
-  return (code < 0x20 && byte != '\n' && byte != '\t') || code == 0x7F;
+// A character of C0 (but newline and tab), DEL, or of C1: U+009B alone starts an escape sequence
+// on terminals that obey ECMA-48, and in UTF-8 it is C2 9B.
+bool is_control(std::string_view sequence) {
+  const auto code = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 2) {
+    return code == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
+  }
+  return (code < 0x20 && code != '\n' && code != '\t') || code == 0x7F;
 }
 
 }  // namespace
@@ -139,13 +144,9 @@ std::string printable(std::string_view bytes) {
   clean.reserve(bytes.size());
   while (!bytes.empty()) {
     const size_t length = sequence_length(bytes);
-    if (length == 0 || is_control(bytes[0])) {
-      clean += kReplacementCharacter;
-      bytes.remove_prefix(1);
-    } else {
-      clean += bytes.substr(0, length);
-      bytes.remove_prefix(length);
-    }
+    const std::string_view sequence = bytes.substr(0, std::max<size_t>(length, 1));
+    clean += length == 0 || is_control(sequence) ? kReplacementCharacter : sequence;
+    bytes.remove_prefix(sequence.size());
   }
   return clean;
 }

@@ -37,8 +37,9 @@ std::optional<std::string> nearest(std::string_view word,
 template <std::unsigned_integral Unsigned>
 std::optional<Unsigned> parse_unsigned(std::string_view text, int base = 10) {
   Unsigned number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, number, base);
+  const char* const begin = text.data();  // NOLINT(bugprone-suspicious-stringview-data-usage)
+  const char* const end = begin + text.size();
+  const auto [stop, problem] = std::from_chars(begin, end, number, base);
   if (problem != std::errc() || stop != end || text.empty()) return std::nullopt;
   return number;
 }

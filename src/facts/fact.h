@@ -35,7 +35,7 @@ class Fact {
   [[nodiscard]] const std::string& source() const { return source_; }
 
   // The value, or `fallback` where it is absent or unreadable: only for showing, not for deciding.
-  [[nodiscard]] T value_or(T fallback) const {
+  [[nodiscard]] T value_or(const T& fallback) const {
     const T* held = value();
     return held == nullptr ? fallback : *held;
   }

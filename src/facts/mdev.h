@@ -42,6 +42,7 @@ struct MdevParent {
   std::string sysfs_path;         // the device itself, links resolved
   std::optional<PciAddress> pci;  // empty: not a PCI device (mtty, ap matrix, css)
   Fact<std::string> driver;
+  Fact<bool> type_list;  // known: mdev_supported_types was listed; absent: it is not there
   std::vector<MdevType> types;
 };
 

@@ -41,14 +41,16 @@ struct PciDevice {
   std::string sysfs_path;  // /sys/bus/pci/devices/ADDRESS
   std::uint16_t vendor_id = 0;
   std::uint16_t device_id = 0;
+  std::uint32_t class_code = 0;         // 24 bits: base class, subclass, interface
+  Fact<std::string> driver;             // absent: no driver is bound
+  Fact<std::uint32_t> iommu_group;      // absent: the kernel put it into none
+  Fact<std::uint32_t> sriov_total_vfs;  // absent: no SR-IOV capability, or its driver has none
+
+  // The rest is read of GPUs only.
   std::uint16_t subsystem_vendor_id = 0;
   std::uint16_t subsystem_device_id = 0;
   std::uint8_t revision = 0;
-  std::uint32_t class_code = 0;  // 24 bits: base class, subclass, interface
   std::vector<PciRegion> regions;
-  Fact<std::string> driver;                // absent: no driver is bound
-  Fact<std::uint32_t> iommu_group;         // absent: the kernel put it into none
-  Fact<std::uint32_t> sriov_total_vfs;     // absent: no SR-IOV capability, or its driver has none
   std::optional<std::string> vendor_name;  // from pci.ids, if that file is there
   std::optional<std::string> device_name;
 

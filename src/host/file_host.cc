@@ -19,6 +19,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "base/fd.h"
@@ -89,6 +90,12 @@ class FileLock final : public HostWriter::Lock {
 class FileHost final : public HostWriter {
  public:
   FileHost(OwnedFd root, bool live) : root_(std::move(root)), live_(live) {}
+
+  [[nodiscard]] std::uint32_t user_id() const override {
+    struct stat top{};
+    if (!live_ && ::fstat(root_.get(), &top) == 0 && top.st_uid == ::geteuid()) return 0;
+    return ::geteuid();
+  }
 
   [[nodiscard]] Result<std::string> read_file(std::string_view path,
                                               std::size_t limit) const override {
@@ -192,14 +199,32 @@ class FileHost final : public HostWriter {
     std::string target(path);
     const Result<std::string> real = real_path(path);
     if (real) target = *real;
-    const std::string parent(directory_name(target));
-    const OwnedFd directory = TRY(open_below_root(parent, O_RDONLY | O_DIRECTORY));
-    const std::string name(base_name(target));
-    const std::string temporary = format(".{}.cleave-{}", name, ::getpid());
-    const int error_number = write_beside(directory.get(), name, temporary, content, mode);
-    if (error_number != 0) {
-      ::unlinkat(directory.get(), temporary.c_str(), 0);
-      return write_error(error_number, path);
+    // What is there but leads nowhere is a dangling link: it is not replaced by a file.
+    if (!real && exists(path)) return real.error();
+    const OwnedFd directory = TRY(open_parent(target));
+    const OwnedFd before(::openat(directory.get(), std::string(base_name(target)).c_str(),
+                                  O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    return write_beside(directory.get(), target, content, mode, before);
+  }
+
+  Result<void> copy_file(std::string_view from, std::string_view to) override {
+    const OwnedFd source = TRY(open_below_root(from, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+    struct stat found{};
+    if (::fstat(source.get(), &found) != 0) return read_error(errno, from);
+    if (!S_ISREG(found.st_mode)) return read_error(EINVAL, from);
+    constexpr std::size_t kMaximumCopy = std::size_t{64} << 20U;
+    const std::string content = TRY(read_file(from, kMaximumCopy));
+    const OwnedFd directory = TRY(open_parent(to));
+    return write_beside(directory.get(), std::string(to), content, 0600, source);
+  }
+
+  Result<void> change_owner(std::string_view path, std::uint32_t user,
+                            std::uint32_t group) override {
+    const OwnedFd file = TRY(open_below_root(path, O_PATH));
+    if (::fchownat(file.get(), "", user, group, AT_EMPTY_PATH) != 0) {
+      return system_error(errno,
+                          Message(N_("Could not change the owner of {path}"), {{"path", path}}),
+                          std::string(path));
     }
     return {};
   }
@@ -259,6 +284,8 @@ class FileHost final : public HostWriter {
     return std::chrono::system_clock::now();
   }
 
+  void pause(std::chrono::milliseconds length) override { std::this_thread::sleep_for(length); }
+
  private:
   static constexpr int kMaximumLinks = 40;  // as the kernel's MAXSYMLINKS, include/linux/namei.h
 
@@ -283,22 +310,38 @@ class FileHost final : public HostWriter {
     }
   }
 
-  static int write_beside(int directory, const std::string& name, const std::string& temporary,
-                          std::string_view content, std::uint32_t mode) {
-    const OwnedFd before(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  [[nodiscard]] Result<OwnedFd> open_parent(std::string_view path) const {
+    return open_below_root(directory_name(normal_path(path)), O_RDONLY | O_DIRECTORY);
+  }
+
+  // Replaces `path`, whose parent is open as `directory`. The new file gets owner, group, mode and
+  // extended attributes of `like` if that is open, else `mode`.
+  static Result<void> write_beside(int directory, const std::string& path, std::string_view content,
+                                   std::uint32_t mode, const OwnedFd& like) {
+    const std::string name(base_name(path));
+    const std::string temporary = format(".{}.cleave-{}", name, ::getpid());
+    const int error_number = try_write_beside(directory, name, temporary, content, mode, like);
+    if (error_number == 0) return {};
+    ::unlinkat(directory, temporary.c_str(), 0);
+    return write_error(error_number, path);
+  }
+
+  // 0 or errno.
+  static int try_write_beside(int directory, const std::string& name, const std::string& temporary,
+                              std::string_view content, std::uint32_t mode, const OwnedFd& like) {
     const OwnedFd file(::openat(directory, temporary.c_str(),
                                 O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.is_open()) return errno;
     if (const int error_number = write_all(file.get(), content)) return error_number;
     struct stat old{};
-    if (before.is_open()) {
-      if (::fstat(before.get(), &old) != 0) return errno;
+    if (like.is_open()) {
+      if (::fstat(like.get(), &old) != 0) return errno;
       if (::fchown(file.get(), old.st_uid, old.st_gid) != 0) return errno;
-      if (const int error_number = copy_extended_attributes(before.get(), file.get())) {
+      if (const int error_number = copy_extended_attributes(like.get(), file.get())) {
         return error_number;
       }
     }
-    if (::fchmod(file.get(), before.is_open() ? old.st_mode & 07777U : mode) != 0) return errno;
+    if (::fchmod(file.get(), like.is_open() ? old.st_mode & 07777U : mode) != 0) return errno;
     if (::fsync(file.get()) != 0) return errno;
     if (::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) return errno;
     return ::fsync(directory) == 0 ? 0 : errno;

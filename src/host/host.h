@@ -60,6 +60,9 @@ class HostReader {
   [[nodiscard]] virtual Result<std::string> real_path(std::string_view path) const = 0;
   // Whether the user who runs cleave may open the path so.
   [[nodiscard]] virtual Result<bool> may_access(std::string_view path, Access access) const = 0;
+  // The user who acts on this host, 0 for root: the process's effective user; in a captured tree
+  // the owner of its top directory counts as its root.
+  [[nodiscard]] virtual std::uint32_t user_id() const = 0;
   // True if `/` of the running machine is meant, false for captured machines.
   [[nodiscard]] virtual bool is_live() const = 0;
 
@@ -79,6 +82,12 @@ class HostWriter : public HostReader {
   virtual Result<void> append_to_file(std::string_view path, std::string_view content,
                                       std::uint32_t mode = 0600) = 0;
   virtual Result<void> remove_file(std::string_view path) = 0;
+  // Makes `to` a copy of the plain file `from`: content, owner, group, mode and extended
+  // attributes. At once or not at all, as replace_file; `to` itself is replaced if it is there.
+  virtual Result<void> copy_file(std::string_view from, std::string_view to) = 0;
+  // Of the file, attribute or device node itself; a link is followed.
+  virtual Result<void> change_owner(std::string_view path, std::uint32_t user,
+                                    std::uint32_t group) = 0;
   // With all missing parents, these with the same mode.
   virtual Result<void> create_directories(std::string_view path, std::uint32_t mode = 0755) = 0;
   virtual Result<void> remove_directory(std::string_view path) = 0;  // only an empty one
@@ -94,6 +103,8 @@ class HostWriter : public HostReader {
   virtual Result<std::unique_ptr<Lock>> lock(std::string_view path) = 0;
 
   [[nodiscard]] virtual std::chrono::system_clock::time_point now() const = 0;
+  // Waits, for what the kernel or udev does a moment later.
+  virtual void pause(std::chrono::milliseconds length) = 0;
 };
 
 // Joins with exactly one slash between.

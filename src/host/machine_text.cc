@@ -1,4 +1,5 @@
 // Reads *.machine files; the format is described in host/memory_host.h.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -11,6 +12,9 @@ namespace {
 
 constexpr std::size_t kMaximumSize = std::size_t{32} << 20U;
 constexpr int kMaximumEntries = 100'000;
+// Every parent of a path is kept with its own path: a deep one costs the square of its length.
+constexpr std::size_t kMaximumPath = 1024;  // those of sysfs have up to 200 bytes
+constexpr std::size_t kMaximumCost = std::size_t{64} << 20U;
 constexpr std::string_view kEntry = "== ";
 constexpr std::string_view kEscapedEntry = "\\==";
 
@@ -85,6 +89,7 @@ Result<MemoryHost> parse_machine(std::string_view text) {
     open_path.reset();
   };
   std::size_t line_number = 0;
+  std::size_t cost = 0;
   int entries = 0;
   for (std::string_view line : lines(text)) {
     ++line_number;
@@ -95,8 +100,11 @@ Result<MemoryHost> parse_machine(std::string_view text) {
     }
     close_file();
     const std::string_view entry = trim(line.substr(kEntry.size()));
+    cost += entry.size() * static_cast<std::size_t>(std::ranges::count(entry, '/'));
+    const bool is_small = entry.size() <= kMaximumPath && cost <= kMaximumCost;
+    if (!is_small || ++entries > kMaximumEntries) return malformed(line_number, line);
     const auto has_content = add_entry(host, entry);
-    if (!has_content || ++entries > kMaximumEntries) return malformed(line_number, line);
+    if (!has_content) return malformed(line_number, line);
     if (*has_content) open_path = entry;
   }
   close_file();

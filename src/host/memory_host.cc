@@ -16,7 +16,18 @@ Error path_error(int error_number, std::string_view path) {
                       std::string(path));
 }
 
-class MemoryLock final : public HostWriter::Lock {};
+class MemoryLock final : public HostWriter::Lock {
+ public:
+  MemoryLock(std::shared_ptr<std::set<std::string>> locked, std::string path)
+      : locked_(std::move(locked)), path_(std::move(path)) {}
+  MemoryLock(const MemoryLock&) = delete;
+  MemoryLock& operator=(const MemoryLock&) = delete;
+  ~MemoryLock() override { locked_->erase(path_); }
+
+ private:
+  std::shared_ptr<std::set<std::string>> locked_;
+  std::string path_;
+};
 
 }  // namespace
 
@@ -24,9 +35,9 @@ MemoryHost::MemoryHost() { make("/", FileKind::Directory, 0755); }
 
 MemoryHost::Node& MemoryHost::make(std::string_view path, FileKind kind, std::uint32_t mode) {
   const std::string normal = normal_path(path);
-  if (normal != "/") {
-    const std::string parent(directory_name(normal));
-    if (!nodes_.contains(parent)) make(parent, FileKind::Directory, 0755);
+  for (std::string_view parent = directory_name(normal); !nodes_.contains(parent);
+       parent = directory_name(parent)) {
+    nodes_[std::string(parent)].status = {.kind = FileKind::Directory, .mode = 0755};
   }
   Node& node = nodes_[normal];
   node.status.kind = kind;
@@ -172,6 +183,20 @@ Result<bool> MemoryHost::may_access(std::string_view path, Access access) const 
   return (access == Access::Write || readable != 0) && (access == Access::Read || writable != 0);
 }
 
+Result<std::string> MemoryHost::place_of(std::string_view path) const {
+  Result<std::string> real = resolve(path, true);
+  if (real || real.error().code != ErrorCode::NotFound) return real;
+  const std::string normal = normal_path(path);
+  const std::string parent = TRY(resolve(directory_name(normal), true));
+  if (nodes_.find(parent)->second.status.kind != FileKind::Directory) {
+    return path_error(ENOTDIR, path);
+  }
+  const std::string place = join_path(parent, base_name(normal));
+  // What is there but leads nowhere is a dangling link: it is not replaced by a file.
+  if (nodes_.contains(place)) return real;
+  return place;
+}
+
 Result<void> MemoryHost::begin_effect(std::string_view path) {
   ++effects_;
   if (stopping_effect_ != 0 && effects_ >= stopping_effect_) return path_error(EIO, path);
@@ -182,12 +207,10 @@ Result<void> MemoryHost::begin_effect(std::string_view path) {
 Result<void> MemoryHost::replace_file(std::string_view path, std::string_view content,
                                       std::uint32_t mode) {
   TRY(begin_effect(path));
-  std::string target = normal_path(path);
-  if (const Result<std::string> real = resolve(path, true)) {
-    target = *real;
-    mode = nodes_.find(target)->second.status.mode;
-  } else if (!nodes_.contains(directory_name(target))) {
-    return path_error(ENOENT, path);
+  const std::string target = TRY(place_of(path));
+  if (const auto found = nodes_.find(target); found != nodes_.end()) {
+    if (found->second.status.kind == FileKind::Directory) return path_error(EISDIR, path);
+    mode = found->second.status.mode;
   }
   add_file(target, std::string(content), mode);
   return {};
@@ -202,20 +225,21 @@ Result<void> MemoryHost::write_attribute(std::string_view path, std::string_view
     if (const int error_number = call(*this, value)) return path_error(error_number, path);
     return {};
   }
-  nodes_.find(real)->second.content = value;
+  Node& node = nodes_.find(real)->second;
+  node.content = value;
+  node.status.size = value.size();
   return {};
 }
 
 Result<void> MemoryHost::append_to_file(std::string_view path, std::string_view content,
                                         std::uint32_t mode) {
   TRY(begin_effect(path));
-  const Result<std::string> real = resolve(path, true);
-  if (!real) {
-    if (!nodes_.contains(directory_name(normal_path(path)))) return path_error(ENOENT, path);
-    add_file(path, std::string(content), mode);
-    return {};
-  }
-  nodes_.find(*real)->second.content += content;
+  const std::string target = TRY(place_of(path));
+  if (!nodes_.contains(target)) add_file(target, "", mode);
+  Node& node = nodes_.find(target)->second;
+  if (node.status.kind == FileKind::Directory) return path_error(EISDIR, path);
+  node.content += content;
+  node.status.size = node.content.size();
   return {};
 }
 
@@ -227,14 +251,41 @@ Result<void> MemoryHost::remove_file(std::string_view path) {
   return {};
 }
 
+Result<void> MemoryHost::copy_file(std::string_view from, std::string_view to) {
+  TRY(begin_effect(to));
+  const Node* node = TRY(find(from, false));
+  if (node->status.kind != FileKind::Regular) return path_error(EINVAL, from);
+  const std::string target = normal_path(to);
+  if (!nodes_.contains(directory_name(target))) return path_error(ENOENT, to);
+  nodes_[target] = Node(*node);
+  return {};
+}
+
+Result<void> MemoryHost::change_owner(std::string_view path, std::uint32_t user,
+                                      std::uint32_t group) {
+  TRY(begin_effect(path));
+  Node& node = nodes_.find(TRY(resolve(path, true)))->second;
+  node.status.user = user;
+  node.status.group = group;
+  return {};
+}
+
 Result<void> MemoryHost::create_directories(std::string_view path, std::uint32_t mode) {
   TRY(begin_effect(path));
-  const std::string normal = normal_path(path);
-  if (const auto found = nodes_.find(normal); found != nodes_.end()) {
-    if (found->second.status.kind != FileKind::Directory) return path_error(EEXIST, path);
-    return {};
+  // Part by part, as mkdir(2): links on the way are followed.
+  const std::string normal = normal_path(path);  // outlives the views into it
+  std::string made = "/";
+  for (const std::string_view part : split(normal, '/')) {
+    if (part.empty()) continue;
+    const std::string next = TRY(place_of(join_path(made, part)));
+    const auto found = nodes_.find(next);
+    if (found == nodes_.end()) {
+      make(next, FileKind::Directory, mode);
+    } else if (found->second.status.kind != FileKind::Directory) {
+      return path_error(EEXIST, path);
+    }
+    made = next;
   }
-  make(normal, FileKind::Directory, mode);
   return {};
 }
 
@@ -256,8 +307,17 @@ Result<CommandOutput> MemoryHost::run_command(const std::vector<std::string>& ar
   return call(*this, argv);
 }
 
-Result<std::unique_ptr<HostWriter::Lock>> MemoryHost::lock(std::string_view /*path*/) {
-  return std::unique_ptr<Lock>(std::make_unique<MemoryLock>());
+Result<std::unique_ptr<HostWriter::Lock>> MemoryHost::lock(std::string_view path) {
+  std::string normal = normal_path(path);
+  if (!locked_->insert(normal).second) return path_error(EBUSY, path);
+  return std::unique_ptr<Lock>(std::make_unique<MemoryLock>(locked_, std::move(normal)));
+}
+
+void MemoryHost::pause(std::chrono::milliseconds length) {
+  now_ += length;
+  if (!pause_handler_) return;
+  const auto call = pause_handler_;
+  call(*this);
 }
 
 }  // namespace cleave

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,9 @@ class MemoryHost final : public HostWriter {
   void stop_at_effect(int n);
   [[nodiscard]] int effects() const { return effects_; }
   void set_now(std::chrono::system_clock::time_point now) { now_ = now; }
+  void set_user_id(std::uint32_t user) { user_id_ = user; }  // root until then
+  // What happens while cleave waits: called after each pause().
+  void on_pause(std::function<void(MemoryHost&)> handler) { pause_handler_ = std::move(handler); }
 
   // Path → content of all files, links as "-> target": for comparing two states.
   [[nodiscard]] std::map<std::string, std::string> snapshot(std::string_view below = "/") const;
@@ -51,6 +56,7 @@ class MemoryHost final : public HostWriter {
   [[nodiscard]] Result<FileStatus> status(std::string_view path) const override;
   [[nodiscard]] Result<std::string> real_path(std::string_view path) const override;
   [[nodiscard]] Result<bool> may_access(std::string_view path, Access access) const override;
+  [[nodiscard]] std::uint32_t user_id() const override { return user_id_; }
   [[nodiscard]] bool is_live() const override { return false; }
 
   Result<void> replace_file(std::string_view path, std::string_view content,
@@ -59,12 +65,16 @@ class MemoryHost final : public HostWriter {
   Result<void> append_to_file(std::string_view path, std::string_view content,
                               std::uint32_t mode = 0600) override;
   Result<void> remove_file(std::string_view path) override;
+  Result<void> copy_file(std::string_view from, std::string_view to) override;
+  Result<void> change_owner(std::string_view path, std::uint32_t user,
+                            std::uint32_t group) override;
   Result<void> create_directories(std::string_view path, std::uint32_t mode = 0755) override;
   Result<void> remove_directory(std::string_view path) override;
   Result<CommandOutput> run_command(const std::vector<std::string>& argv,
                                     std::chrono::milliseconds limit) override;
   Result<std::unique_ptr<Lock>> lock(std::string_view path) override;
   [[nodiscard]] std::chrono::system_clock::time_point now() const override { return now_; }
+  void pause(std::chrono::milliseconds length) override;
 
  private:
   struct Node {
@@ -77,12 +87,18 @@ class MemoryHost final : public HostWriter {
   [[nodiscard]] Result<std::string> resolve(std::string_view path, bool follow_last) const;
   [[nodiscard]] Result<const Node*> find(std::string_view path, bool follow_last) const;
   Node& make(std::string_view path, FileKind kind, std::uint32_t mode);
+  // The real path of what is there, or of what would be made: its directory must exist.
+  [[nodiscard]] Result<std::string> place_of(std::string_view path) const;
   Result<void> begin_effect(std::string_view path);
 
   std::map<std::string, Node, std::less<>> nodes_;
   std::map<std::string, AttributeHandler, std::less<>> attribute_handlers_;
   std::map<std::string, CommandHandler, std::less<>> command_handlers_;
+  std::function<void(MemoryHost&)> pause_handler_;
+  // Paths that are locked. Shared with the locks, which may outlive a move of this host.
+  std::shared_ptr<std::set<std::string>> locked_ = std::make_shared<std::set<std::string>>();
   std::chrono::system_clock::time_point now_{};
+  std::uint32_t user_id_ = 0;
   int effects_ = 0;
   int failing_effect_ = 0;
   int failing_errno_ = 0;

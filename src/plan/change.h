@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -28,31 +29,52 @@ struct WriteAttribute {
   bool operator==(const WriteAttribute&) const = default;
 };
 
-// Replaces or creates a file. Undone by putting back what was there (kept by the transaction).
+// Replaces or creates a file, with its missing parent directories. Undone by putting back what was
+// there (kept by the transaction).
 struct WriteFile {
   std::string path;
   std::string content;
   std::uint32_t mode = 0644;  // of a new file
+  // What the plan was made from: content_hash() of the file as it was read, kAbsentFile if there
+  // was none, empty if the plan does not depend on it. A file that differs is not touched.
+  std::string expected_before;
 
   bool operator==(const WriteFile&) const = default;
 };
 
+// Removes a plain file. Undone by putting it back.
 struct RemoveFile {
   std::string path;
+  std::string expected_before;  // as in WriteFile
 
   bool operator==(const RemoveFile&) const = default;
 };
 
 // Runs a command that has an inverse. No shell.
 struct RunCommand {
-  std::vector<std::string> argv;
+  std::vector<std::string> argv;       // empty: only something to do when the plan is undone
   std::vector<std::string> undo_argv;  // empty: nothing to undo
   std::uint32_t limit_seconds = 300;
 
   bool operator==(const RunCommand&) const = default;
 };
 
-using Effect = std::variant<WriteAttribute, WriteFile, RemoveFile, RunCommand>;
+// Gives a file, device node or attribute to a user. Undone by giving it back to its owner before.
+struct ChangeOwner {
+  std::string path;
+  // A link that names the thing: the last part of its target belongs after `path`. A vGPU's node
+  // in /dev/vfio is known only once the vGPU exists, by its link iommu_group. Empty: `path` is it.
+  std::string named_by;
+  std::uint32_t user = 0;
+  std::uint32_t group = 0;
+  // How long to wait for the thing to appear: udev makes nodes a moment after their devices.
+  std::uint32_t wait_milliseconds = 0;  // at most kMaximumWaitMilliseconds
+
+  bool operator==(const ChangeOwner&) const = default;
+};
+inline constexpr std::uint32_t kMaximumWaitMilliseconds = 1000;
+
+using Effect = std::variant<WriteAttribute, WriteFile, RemoveFile, RunCommand, ChangeOwner>;
 
 struct Change {
   std::string id;   // what it is for, in JSON: "vgpu.create", "modules.load"
@@ -66,7 +88,14 @@ struct Change {
   bool operator==(const Change&) const = default;
 };
 
-// Changes for the journal, and back. The error is Malformed.
+inline constexpr const char* kAbsentFile = "absent";
+
+// Tells one content of a file from another ("fnv1a64:LENGTH:HEX"). Against accidents: whoever can
+// forge a collision can write the file anyway.
+std::string content_hash(std::string_view content);
+
+// Changes for the journal, and back: change_from_json(to_json(x)) == x. Bounded; the error is
+// Malformed.
 Json to_json(const Change& change);
 Result<Change> change_from_json(const Json& json);
 

@@ -24,6 +24,11 @@ std::vector<Message> conflicts(const Plan& plan);
 // What a person is shown: "write UUID to /sys/…/create", one line of argv or path per change.
 std::string effect_text(const Effect& effect);
 
+// The same for taking it back: "write 1 to /sys/…/remove"; empty if there is nothing to do.
+std::string undo_text(const Effect& effect);
+
+// As in change.h. At most 256 changes.
 Json to_json(const Plan& plan);
+Result<Plan> plan_from_json(const Json& json);
 
 }  // namespace cleave

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,9 +40,11 @@ class QmpClient {
  private:
   explicit QmpClient(OwnedFd socket) : socket_(std::move(socket)) {}
   Result<std::optional<Json>> read_message(std::chrono::steady_clock::time_point end);
+  void keep_event(const Json& message);
 
   OwnedFd socket_;
-  std::string buffer_;  // bytes read, not yet a whole line; at most 16 MiB
+  std::string buffer_;        // bytes read, not yet a whole line; at most 2 MiB
+  std::size_t searched_ = 0;  // how much of the buffer is known to hold no end of line
   std::vector<QmpEvent> events_;
   std::uint64_t next_id_ = 1;
 };

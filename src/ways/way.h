@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "analysis/capacity.h"
@@ -35,13 +36,15 @@ struct VgpuRequest {
 // A vGPU handed to a VM.
 struct Attachment {
   std::string sysfs_path;  // /sys/bus/mdev/devices/UUID
-  bool display = true;
-  bool opregion = false;  // only Intel GPUs have one
+  std::string type_id;     // "i915-GVTg_V5_4": tells how the driver shows its picture
+  bool display = true;     // wanted; has no effect on types without a display
+  bool opregion = false;   // only Intel GPUs have one
 };
 
 // One QEMU -device value and what belongs to it.
 struct GuestDevice {
   std::string device;  // "vfio-pci,sysfsdev=…,display=on,x-igd-opregion=on"
+  // The picture comes as a DMABUF, which QEMU shows only on a display with OpenGL.
   bool needs_opengl = false;
 };
 
@@ -49,21 +52,31 @@ class Way {
  public:
   virtual ~Way() = default;
   [[nodiscard]] virtual const char* id() const = 0;  // "gvt-g"
+  // Whether the doctor gives a verdict of this way on this GPU (which may be "impossible").
   [[nodiscard]] virtual bool applies_to(const PciDevice& gpu) const = 0;
-  // Ids of the rules that must pass.
+  // Ids of the rules that must pass, in the order in which their remedies are told.
   [[nodiscard]] virtual std::vector<std::string> needs() const = 0;
-  // Changes that make the vGPU exist, and those that take it away again. Refusals explain
-  // themselves (no instance left, in use by process N, UUID taken, wrong parent).
+  // Changes that make the vGPU exist, and those that take it away again. The plan is empty if the
+  // vGPU exists already with this parent and type. Refusals explain themselves: no instance left
+  // (Busy), UUID taken by another type (Conflict), no such parent, type or vGPU (NotFound), in use
+  // by process N (Busy).
   [[nodiscard]] virtual Result<Plan> attach(const Facts& facts,
                                             const VgpuRequest& request) const = 0;
   [[nodiscard]] virtual Result<Plan> detach(const Facts& facts, const std::string& uuid) const = 0;
   [[nodiscard]] virtual GuestDevice guest_device(const Attachment& attachment) const = 0;
 };
 
-// All ways, in the order of preference for a full guest. Never empty.
+// All ways, in the order of preference for a full guest. Never empty. The last one is "mdev", for
+// mediated devices of any other driver: it applies to no GPU and is never recommended, but serves
+// `cleave vgpu` and VMs that ask for it by name.
 const std::vector<const Way*>& all_ways();
+// Null if there is none of that id.
 const Way* find_way(std::string_view id);
+// The way that makes vGPUs of this parent: "gvt-g" for a GPU that has it, else "mdev".
+const Way& way_for_parent(const Facts& facts, const MdevParent& parent);
 
+// Worst failed need: Impossible over NeedsFirmware over Unknown over NeedsChanges. `findings` must
+// outlive the result.
 WayVerdict judge(const Way& way, const PciDevice& gpu, const std::vector<Finding>& findings);
 
 // The diagnosis of one GPU.
@@ -75,8 +88,13 @@ struct GpuDiagnosis {
   bool predicted = false;  // capacity was computed, no driver has confirmed it
 };
 
-// Everything `cleave doctor` says. Points into the Facts it was made from, which must outlive it.
+// Everything `cleave doctor` says. Points into the Facts it was made from, which must outlive it,
+// and into its own findings: it can be moved, not copied.
 struct Diagnosis {
+  Diagnosis() = default;
+  Diagnosis(Diagnosis&&) = default;
+  Diagnosis& operator=(Diagnosis&&) = default;
+
   const Facts* facts = nullptr;
   std::vector<Finding> findings;
   std::vector<GpuDiagnosis> gpus;
@@ -90,6 +108,16 @@ struct Diagnosis {
   [[nodiscard]] bool ready() const;            // some way of some GPU is Ready
 };
 
-Diagnosis diagnose(const Facts& facts);
+// What the person wants to hear about; empty: everything.
+struct DiagnosisScope {
+  std::optional<std::string> way;
+  std::optional<PciAddress> gpu;
+};
+
+// Findings about GPUs outside the scope are left out.
+Diagnosis diagnose(const Facts& facts, const DiagnosisScope& scope = {});
+
+// The capacity of one parent with what the facts tell of its GPU: for `cleave vgpu types`.
+Capacity capacity_of(const Facts& facts, const MdevParent& parent);
 
 }  // namespace cleave

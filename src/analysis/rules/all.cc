@@ -1,0 +1,47 @@
+#include <algorithm>
+#include <array>
+
+#include "analysis/rules/families.h"
+
+namespace cleave {
+namespace {
+
+std::vector<const Rule*> list_rules() {
+  const std::array families = {cpu_rules(),     kvm_rules(), iommu_rules(), limits_rules(),
+                               display_rules(), gpu_rules(), gvt_g_rules()};
+  std::vector<const Rule*> rules;
+  for (const std::span<const Rule> family : families) {
+    for (const Rule& rule : family) rules.push_back(&rule);
+  }
+  return rules;
+}
+
+}  // namespace
+
+const std::vector<const Rule*>& all_rules() {
+  static const std::vector<const Rule*> rules = list_rules();
+  return rules;
+}
+
+const Rule* find_rule(std::string_view id) {
+  const auto& rules = all_rules();
+  const auto found = std::ranges::find(rules, id, &Rule::id);
+  return found == rules.end() ? nullptr : *found;
+}
+
+std::vector<Finding> run_rules(const Facts& facts) {
+  std::vector<Finding> findings;
+  const auto run = [&](RuleScope scope, const PciDevice* gpu) {
+    for (const Rule* rule : all_rules()) {
+      if (rule->scope != scope) continue;
+      Finding finding{rule, std::nullopt, rule->check({facts, gpu})};
+      if (gpu != nullptr) finding.gpu = gpu->address;
+      findings.push_back(std::move(finding));
+    }
+  };
+  run(RuleScope::Machine, nullptr);
+  for (const PciDevice* gpu : gpus_of(facts)) run(RuleScope::Gpu, gpu);
+  return findings;
+}
+
+}  // namespace cleave

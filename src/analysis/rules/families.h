@@ -1,0 +1,18 @@
+// The families of rules. A new family is one file here and one line in all.cc.
+#pragma once
+
+#include <span>
+
+#include "analysis/rule.h"
+
+namespace cleave {
+
+std::span<const Rule> cpu_rules();
+std::span<const Rule> kvm_rules();
+std::span<const Rule> iommu_rules();
+std::span<const Rule> limits_rules();
+std::span<const Rule> display_rules();
+std::span<const Rule> gpu_rules();
+std::span<const Rule> gvt_g_rules();
+
+}  // namespace cleave

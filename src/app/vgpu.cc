@@ -1,0 +1,315 @@
+#include "app/vgpu.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ranges>
+#include <utility>
+
+#include "base/format.h"
+#include "base/text.h"
+#include "facts/readers/read_facts.h"
+
+namespace cleave {
+namespace {
+
+constexpr const char* kDevices = "/sys/bus/mdev/devices";
+// systemd-udevd and devtmpfs make a node within milliseconds; a busy machine gets more.
+constexpr std::uint32_t kNodeWaitMilliseconds = 1000;
+
+Error error_of(ErrorCode code, Message message, Message remedy = {}) {
+  Error error;
+  error.code = code;
+  error.message = std::move(message);
+  error.remedy = std::move(remedy);
+  return error;
+}
+
+Error unreadable_error(const Unreadable& unreadable) {
+  Error error =
+      error_of(ErrorCode::Denied, Message(N_("Could not read {path}: {why}"),
+                                          {{"path", unreadable.path}, {"why", unreadable.why}}));
+  error.path = unreadable.path;
+  return error;
+}
+
+const PciDevice* pci_device(const Facts& facts, const PciAddress& address) {
+  const auto* devices = facts.pci_devices.value();
+  if (devices == nullptr) return nullptr;
+  const auto found = std::ranges::find(*devices, address, &PciDevice::address);
+  return found == devices->end() ? nullptr : &*found;
+}
+
+bool is_gpu(const Facts& facts, const MdevParent& parent) {
+  const PciDevice* device = parent.pci ? pci_device(facts, *parent.pci) : nullptr;
+  return device != nullptr && device->is_gpu();
+}
+
+std::string names_of(const std::vector<VgpuParent>& parents) {
+  std::vector<std::string> names;
+  for (const VgpuParent& parent : parents) names.push_back(parent.parent->name);
+  return join(names, ", ");
+}
+
+// --- choosing
+
+// The name as the machine has it: PCI addresses may be given without their domain. A name that is
+// not there is left to the way, which knows why.
+std::string parent_name(const std::string& name) {
+  const auto address = parse_pci_address(name);
+  return address ? to_text(*address) : name;
+}
+
+const VgpuParent* find_parent(const VgpuView& view, const std::string& name) {
+  const auto found = std::ranges::find(view.parents, name,
+                                       [](const VgpuParent& each) { return each.parent->name; });
+  return found == view.parents.end() ? nullptr : &*found;
+}
+
+Result<std::string> choose_parent(const VgpuView& view, const CreateRequest& request) {
+  if (request.parent) return parent_name(*request.parent);
+  if (view.parents.empty()) {
+    return error_of(ErrorCode::Unsupported,
+                    Message(N_("Nothing on this machine offers vGPUs right now.")),
+                    Message(N_("“cleave doctor” tells why, and what can be done.")));
+  }
+  if (std::ranges::count_if(view.parents, &VgpuParent::is_gpu) == 1) {
+    return std::ranges::find_if(view.parents, &VgpuParent::is_gpu)->parent->name;
+  }
+  return error_of(ErrorCode::Malformed,
+                  Message(N_("It is not clear on what the vGPU is to be made; there is: "
+                             "{parents}"),
+                          {{"parents", names_of(view.parents)}}),
+                  Message(N_("Name one of them with --parent.")));
+}
+
+Result<std::string> choose_type(const VgpuParent* parent, const CreateRequest& request) {
+  if (request.type) return *request.type;
+  // Without a parent the way refuses anyway, whatever the type.
+  if (parent == nullptr) return std::string();
+  if (parent->capacity.best_type) return *parent->capacity.best_type;
+  Error error = error_of(ErrorCode::Busy,
+                         Message(N_("No type of vGPU on {parent} has an instance left."),
+                                 {{"parent", parent->parent->name}}),
+                         Message(N_("“cleave vgpu list” shows what takes the room.")));
+  // The smallest type's reason holds for all larger ones.
+  const auto& types = parent->capacity.types;
+  if (!types.empty() && !types.front().reason.empty()) {
+    error.context.push_back(types.front().reason);
+  }
+  return error;
+}
+
+// GVT-g knows what may be wrong with a GPU; anything else is any driver's mediated device.
+Result<const Way*> way_for(const Facts& facts, const std::string& parent) {
+  const auto address = parse_pci_address(parent);
+  const PciDevice* device = address ? pci_device(facts, *address) : nullptr;
+  const Way* gvt = find_way("gvt-g");
+  if (device != nullptr && gvt != nullptr && gvt->applies_to(*device)) return gvt;
+  const Way* any = find_way("mdev");
+  if (any != nullptr) return any;
+  return error_of(ErrorCode::Unsupported,
+                  Message(N_("cleave cannot make vGPUs on {parent}."), {{"parent", parent}}));
+}
+
+Change owner_change(const char* id, Message summary, ChangeOwner effect) {
+  Change change;
+  change.id = id;
+  change.summary = std::move(summary);
+  change.reason = Message(N_("So that the virtual machine does not have to run as root."));
+  change.effect = std::move(effect);
+  return change;
+}
+
+void add_owner(Plan& plan, const std::string& device, const Owner& owner) {
+  plan.changes.push_back(owner_change(
+      "vgpu.give-node",
+      Message(N_("Let {user} open the vGPU's node in /dev/vfio"), {{"user", owner.name}}),
+      ChangeOwner{.path = "/dev/vfio",
+                  .named_by = join_path(device, "iommu_group"),
+                  .user = owner.uid,
+                  .group = owner.gid,
+                  .wait_milliseconds = kNodeWaitMilliseconds}));
+  plan.changes.push_back(owner_change(
+      "vgpu.give-remove", Message(N_("Let {user} remove the vGPU"), {{"user", owner.name}}),
+      ChangeOwner{.path = join_path(device, "remove"),
+                  .named_by = "",
+                  .user = owner.uid,
+                  .group = owner.gid,
+                  .wait_milliseconds = 0}));
+}
+
+// --- doing
+
+// What the kernel means by refusing `create` although the plan found room: something else was
+// faster. Errors: drivers/vfio/mdev/mdev_core.c mdev_device_create, gvt/aperture_gm.c.
+std::optional<Message> create_refusal(int error_number, const VgpuRequest& request) {
+  const std::vector<Field> fields{
+      {"type", request.type_id}, {"parent", request.parent}, {"uuid", request.uuid}};
+  switch (error_number) {
+    case ENOSPC:  // GVT-g's memory or fences
+    case EUSERS:  // the core's count, for drivers that have none of their own
+      return Message(
+          N_("{parent} has no room left for {type}: another program took it a moment ago."),
+          fields);
+    case EEXIST:
+      return Message(N_("There is already a device with the UUID {uuid}."), fields);
+    case EBUSY:
+    case EAGAIN:
+      return Message(N_("{parent} is busy and makes no vGPU right now."), fields);
+    case ENODEV:
+    case ENOENT:
+      return Message(N_("{parent} does not offer {type} any more: its driver was unloaded, or its "
+                        "room was taken a moment ago."),
+                     fields);
+    case EINVAL:
+      return Message(N_("The driver of {parent} does not accept the UUID {uuid}."), fields);
+    default:
+      return std::nullopt;
+  }
+}
+
+Error explain_create(Error error, const VgpuRequest& request) {
+  if (!error.path.ends_with("/create")) return error;
+  std::optional<Message> sentence = create_refusal(error.error_number, request);
+  if (!sentence) return error;
+  error.code = ErrorCode::Conflict;
+  error.message = std::move(*sentence);
+  error.remedy = Message(N_("“cleave vgpu types” shows what is left."));
+  return error;
+}
+
+bool concerns_only(const Change& change, const std::string& uuid) {
+  if (const auto* write = std::get_if<WriteAttribute>(&change.effect)) {
+    return base_name(write->done_path) == uuid;
+  }
+  if (const auto* owner = std::get_if<ChangeOwner>(&change.effect)) {
+    const std::string device = join_path(kDevices, uuid) + "/";
+    return owner->path.starts_with(device) || owner->named_by.starts_with(device);
+  }
+  return false;
+}
+
+bool makes(const Change& change, const std::string& uuid) {
+  const auto* write = std::get_if<WriteAttribute>(&change.effect);
+  return write != nullptr && !write->done_path.empty() && base_name(write->done_path) == uuid;
+}
+
+}  // namespace
+
+Result<VgpuView> view_vgpus(const HostReader& host) { return view_vgpus(read_facts(host)); }
+
+Result<VgpuView> view_vgpus(Facts facts) {
+  if (const Unreadable* why = facts.mdev_parents.unreadable()) return unreadable_error(*why);
+  if (const Unreadable* why = facts.mediated_devices.unreadable()) return unreadable_error(*why);
+  VgpuView view;
+  view.facts = std::make_unique<const Facts>(std::move(facts));
+  if (const auto* parents = view.facts->mdev_parents.value()) {
+    for (const MdevParent& parent : *parents) {
+      view.parents.push_back({.parent = &parent,
+                              .capacity = capacity_of(*view.facts, parent),
+                              .is_gpu = is_gpu(*view.facts, parent)});
+    }
+  }
+  std::ranges::sort(view.parents, {}, [](const VgpuParent& parent) {
+    return std::pair(!parent.is_gpu, parent.parent->name);
+  });
+  if (const auto* devices = view.facts->mediated_devices.value()) {
+    for (const MediatedDevice& device : *devices) view.devices.push_back(&device);
+  }
+  return view;
+}
+
+Result<PreparedCreate> prepare_create(const VgpuView& view, const CreateRequest& request) {
+  PreparedCreate prepared;
+  prepared.request.parent = TRY(choose_parent(view, request));
+  const VgpuParent* parent = find_parent(view, prepared.request.parent);
+  prepared.request.type_id = TRY(choose_type(parent, request));
+  auto uuid = request.uuid ? Result<std::string>(lower_case(*request.uuid)) : random_uuid();
+  prepared.request.uuid = TRY(std::move(uuid));
+  prepared.sysfs_path = join_path(kDevices, prepared.request.uuid);
+  const Way* way = TRY(way_for(*view.facts, prepared.request.parent));
+  prepared.plan = TRY(way->attach(*view.facts, prepared.request));
+  if (request.owner) add_owner(prepared.plan, prepared.sysfs_path, *request.owner);
+  return prepared;
+}
+
+Result<ApplyReport> create_vgpu(Transactions& transactions, const PreparedCreate& prepared) {
+  Result<ApplyReport> report = transactions.apply(prepared.plan);
+  if (!report) return explain_create(std::move(report).error(), prepared.request);
+  // Skipped: it appeared between the look and the lock. Somebody else's, then.
+  for (const std::size_t change : report->skipped) {
+    if (!makes(prepared.plan.changes[change], prepared.request.uuid)) continue;
+    if (report->transaction != 0) TRY(transactions.undo(report->transaction));
+    return error_of(ErrorCode::Conflict, *create_refusal(EEXIST, prepared.request));
+  }
+  return report;
+}
+
+const TransactionRecord* transaction_of(const std::vector<TransactionRecord>& records,
+                                        const std::string& uuid) {
+  const auto made =
+      std::ranges::find_if(records | std::views::reverse, [&](const TransactionRecord& record) {
+        return record.state == TransactionRecord::State::Applied &&
+               std::ranges::any_of(record.plan.changes,
+                                   [&](const Change& change) { return makes(change, uuid); });
+      });
+  return made == std::ranges::rend(records) ? nullptr : &*made;
+}
+
+Result<PreparedRemove> prepare_remove(const HostReader& host, const VgpuView& view,
+                                      const Transactions& transactions, const std::string& uuid) {
+  PreparedRemove prepared;
+  prepared.uuid = lower_case(uuid);
+  const auto found = std::ranges::find(view.devices, prepared.uuid, &MediatedDevice::uuid);
+  if (found != view.devices.end()) {
+    prepared.type_id = (*found)->type_id;
+    prepared.parent = (*found)->parent;
+    prepared.users_known = (*found)->users_complete;
+  }
+  const Way* way = TRY(way_for(*view.facts, prepared.parent));
+  prepared.plan = TRY(way->detach(*view.facts, prepared.uuid));
+  // Whom the vGPU was given to may remove it without root.
+  const auto may_write =
+      host.may_access(join_path(join_path(kDevices, prepared.uuid), "remove"), Access::Write);
+  if (host.user_id() != 0 && may_write.has_value() && *may_write) {
+    for (Change& change : prepared.plan.changes) change.needs_root = false;
+  }
+  const auto records = TRY(transactions.list());
+  if (const TransactionRecord* made = transaction_of(records, prepared.uuid)) {
+    const bool only = std::ranges::all_of(made->plan.changes, [&](const Change& change) {
+      return concerns_only(change, prepared.uuid);
+    });
+    if (only) prepared.made_by = *made;
+  }
+  return prepared;
+}
+
+Result<std::uint32_t> remove_vgpu(Transactions& transactions, const PreparedRemove& prepared) {
+  if (prepared.made_by) {
+    TRY(transactions.undo(prepared.made_by->number));
+    return prepared.made_by->number;
+  }
+  const ApplyReport report = TRY(transactions.apply(prepared.plan));
+  return report.transaction;
+}
+
+Result<std::string> random_uuid() {
+  std::array<unsigned char, 16> bytes{};
+  // Up to 256 bytes are never cut short by a signal (getrandom(2)).
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    return system_error(errno, Message(N_("The kernel gave no random numbers")));
+  }
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0FU) | 0x40U);  // version 4
+  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3FU) | 0x80U);  // the RFC's variant
+  std::string uuid;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) uuid += '-';
+    uuid += format("{:02x}", bytes[i]);
+  }
+  return uuid;
+}
+
+}  // namespace cleave

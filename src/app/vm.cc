@@ -1,0 +1,403 @@
+#include "app/vm.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <map>
+
+#include "app/vm_gpu.h"
+#include "apply/transaction.h"
+#include "base/format.h"
+#include "base/text.h"
+#include "run/error.h"
+#include "run/picture.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::size_t kDefinitionLimit = std::size_t{1} << 20U;
+// Beside the guest's memory: QEMU's own mappings that VFIO pins, too; libvirt adds as much
+// (qemuDomainGetMemLockLimitBytes).
+constexpr std::uint64_t kMemoryLockSlack = std::uint64_t{1} << 30U;
+// For the supervisor to clear up once QEMU has ended, and for QEMU to obey `quit` or a signal.
+constexpr auto kPatience = std::chrono::seconds(10);
+
+Message located(const std::string& file, const DefinitionProblem& problem) {
+  return {N_("{file}, line {line}, column {column}: {problem}"),
+          {{"file", file},
+           {"line", problem.position.line},
+           {"column", problem.position.column},
+           {"problem", english(problem.message)}}};
+}
+
+// How much QEMU may lock, for VFIO pins the guest's memory; empty: nothing to change.
+std::optional<std::uint64_t> memory_lock_for(const VmEnvironment& environment, const Vm& vm) {
+  rlimit limit{};
+  if (!vm.gpu || ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return std::nullopt;
+  const std::uint64_t needed = vm.memory_bytes + kMemoryLockSlack;
+  if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < needed) {
+    // Others than root may go up to the hard limit; QEMU says so if that is not enough.
+    return environment.is_root ? std::max<std::uint64_t>(needed, limit.rlim_max)
+                               : std::uint64_t{limit.rlim_max};
+  }
+  return std::nullopt;
+}
+
+std::vector<std::pair<std::string, std::string>> environment_for(const VmEnvironment& environment,
+                                                                 const CommandLine& line) {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (const auto& [name, value] : line.environment_defaults) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody calls setenv
+    if (::getenv(name.c_str()) == nullptr) variables.emplace_back(name, value);
+  }
+  if (!environment.is_root) return variables;
+  // Root's own places are no use to the user that QEMU runs as.
+  variables.emplace_back("HOME", environment.owner.home);
+  variables.emplace_back("USER", environment.owner.name);
+  variables.emplace_back("LOGNAME", environment.owner.name);
+  const std::string runtime = format("{}/{}", environment.user_runtime_base, environment.owner.uid);
+  if (environment.by_sudo && ::access(runtime.c_str(), F_OK) == 0) {
+    variables.emplace_back("XDG_RUNTIME_DIR", runtime);
+  }
+  return variables;
+}
+
+CommandLine line_for(const Vm& vm, const std::string& directory, const GuestDevice& device) {
+  return build_command_line(vm, {.runtime_directory = directory,
+                                 .gpu_device = device.device,
+                                 .gpu_needs_opengl = device.needs_opengl});
+}
+
+// The vGPU of a start: written down, then made, then forgotten or taken back.
+class StartedVgpu {
+ public:
+  explicit StartedVgpu(HostWriter& host, std::string state)
+      : transactions_(host, std::move(state)) {}
+
+  Result<void> prepare(Supervisor& supervisor, const VgpuChoice& choice,
+                       const std::function<void(const Plan&)>& show_plan) {
+    record_ = VgpuRecord{
+        .uuid = choice.uuid, .sysfs_path = choice.sysfs_path, .created = choice.create.has_value()};
+    if (!choice.create) return supervisor.announce(*record_);
+    if (show_plan) show_plan(choice.create->plan);
+    TRY(transactions_.recover());
+    TRY(supervisor.announce(*record_));
+    transaction_ = TRY(create_vgpu(transactions_, *choice.create)).transaction;
+    return {};
+  }
+  // The supervisor gave it back already if it could; this is for the journal, and for the rest.
+  Result<void> take_back() {
+    return transaction_ == 0 ? Result<void>() : transactions_.undo(transaction_);
+  }
+  [[nodiscard]] const std::optional<VgpuRecord>& record() const { return record_; }
+
+ private:
+  Transactions transactions_;
+  std::uint32_t transaction_ = 0;
+  std::optional<VgpuRecord> record_;
+};
+
+Result<LaunchedVm> launch(HostWriter& host, const VmEnvironment& environment,
+                          const StartRequest& request, const std::string& directory,
+                          Supervisor& supervisor, StartedVgpu& vgpu) {
+  GuestDevice device;
+  if (request.vm.gpu) {
+    const VgpuChoice choice = TRY(choose_vgpu(host, environment, *request.vm.gpu));
+    device = choice.device;
+    TRY(vgpu.prepare(supervisor, choice, request.show_plan));
+  }
+  const CommandLine line = line_for(request.vm, directory, device);
+  if (request.before_launch) request.before_launch();
+  return supervisor.launch({.argv = line.argv(),
+                            .environment = environment_for(environment, line),
+                            .limit = request.limit});
+}
+
+Error not_running(const std::string& name) {
+  return error_of(ErrorCode::NotFound, {N_("The VM {name} does not run"), {{"name", name}}},
+                  {N_("Start it with `cleave vm start {name}`."), {{"name", name}}});
+}
+
+bool is_alive(const VmObservation& seen) {
+  return seen.status == VmStatus::Running || seen.status == VmStatus::Unsupervised ||
+         seen.status == VmStatus::Starting;
+}
+
+// Waits for QEMU's supervisor to clear up, and looks again.
+Result<VmReport> report_after_end(const VmEnvironment& environment, const VmReport& before) {
+  if (before.seen.state.supervisor) {
+    const Result<OwnedFd> supervisor = open_process(*before.seen.state.supervisor);
+    if (supervisor) TRY(wait_for_end(*supervisor, kPatience));
+  }
+  return vm_status(environment, before.name, false);
+}
+
+std::string read_file_as_it_is(const std::string& path, std::size_t limit) {
+  const OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  std::string content;
+  std::string piece(std::size_t{1} << 16U, '\0');
+  while (file.is_open() && content.size() <= limit) {
+    const ssize_t count = ::read(file.get(), piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    content.append(piece, 0, static_cast<std::size_t>(count));
+  }
+  return content;
+}
+
+}  // namespace
+
+Result<LoadedVm> load_vm(const HostReader& host, const VmEnvironment& environment,
+                         const std::string& name) {
+  LoadedVm loaded;
+  loaded.file = TRY(find_definition(host, environment, name));
+  loaded.name = vm_name_of(loaded.file);
+  loaded.text = TRY(host.read_file(loaded.file, kDefinitionLimit));
+  loaded.checked = TRY(read_definition(loaded.text, loaded.file, directory_name(loaded.file)));
+  if (loaded.checked.vm) loaded.name = loaded.checked.vm->name;
+  return loaded;
+}
+
+Result<Vm> load_good_vm(const HostReader& host, const VmEnvironment& environment,
+                        const std::string& name) {
+  LoadedVm loaded = TRY(load_vm(host, environment, name));
+  if (loaded.checked.vm) return std::move(*loaded.checked.vm);
+  Error error =
+      error_of(ErrorCode::Malformed, {N_("The definition of the VM is not right")},
+               {N_("`cleave vm check {name}` tells all that is wrong with it."), {{"name", name}}});
+  error.path = loaded.file;
+  if (!loaded.checked.problems.empty()) {
+    error.message = located(loaded.file, loaded.checked.problems.front());
+  }
+  return error;
+}
+
+Result<std::string> write_new_vm(HostWriter& host, const VmEnvironment& environment,
+                                 const NewDefinition& wanted) {
+  if (!is_vm_name(wanted.name)) {
+    return error_of(ErrorCode::Malformed,
+                    {N_("“{name}” cannot be the name of a VM"), {{"name", printable(wanted.name)}}},
+                    {N_("A name has letters, digits, dots, hyphens and underscores, at most 63.")});
+  }
+  const std::string directory = definition_directories(environment).front();
+  std::string path = format("{}/{}.toml", directory, wanted.name);
+  if (host.exists(path)) {
+    return error_of(
+        ErrorCode::Conflict,
+        {N_("There is a VM {name} already: {path}"), {{"name", wanted.name}, {"path", path}}},
+        {N_("Edit that file, or choose another name.")});
+  }
+  const std::string text = new_definition_text(wanted);
+  const CheckedDefinition checked = TRY(read_definition(text, path, directory));
+  if (!checked.vm) {
+    Error error = error_of(ErrorCode::Malformed, {N_("Such a VM cannot be")});
+    if (!checked.problems.empty()) error.message = checked.problems.front().message;
+    return error;
+  }
+  // In the owner's own directory, as the owner.
+  const ActingAs owner =
+      environment.by_sudo ? TRY(ActingAs::begin(credentials_of(environment.owner))) : ActingAs();
+  TRY(host.create_directories(directory, 0755));
+  TRY(host.replace_file(path, text, 0644));
+  return path;
+}
+
+Result<std::vector<ListedVm>> list_vms(const HostReader& host, const VmEnvironment& environment) {
+  std::map<std::string, ListedVm> found;
+  for (const std::string& directory : definition_directories(environment)) {
+    const Result<std::vector<std::string>> names = host.list_directory(directory);
+    if (!names && names.error().code == ErrorCode::NotFound) continue;
+    if (!names) return names.error();
+    for (const std::string& file : *names) {
+      const std::string name = vm_name_of(file);
+      if (!file.ends_with(".toml") || !is_vm_name(name)) continue;
+      ListedVm vm;
+      vm.name = name;
+      vm.file = join_path(directory, file);
+      found.try_emplace(name, std::move(vm));
+    }
+  }
+  std::vector<ListedVm> listed;
+  for (auto& [name, vm] : found) {
+    if (host.is_live()) {
+      const VmReport report = TRY(vm_status(environment, name, false));
+      vm.status = report.seen.status;
+      if (is_alive(report.seen) && report.seen.state.qemu) {
+        vm.process_id = report.seen.state.qemu->process_id;
+      }
+    }
+    listed.push_back(std::move(vm));
+  }
+  return listed;
+}
+
+Result<CommandLine> command_line_of(const HostReader& host, const VmEnvironment& environment,
+                                    const Vm& vm) {
+  GuestDevice device;
+  if (vm.gpu) device = TRY(choose_vgpu(host, environment, *vm.gpu)).device;
+  return line_for(vm, runtime_directory(environment, vm.name), device);
+}
+
+Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
+                           const StartRequest& request) {
+  const Vm& vm = request.vm;
+  const std::string directory = runtime_directory(environment, vm.name);
+  TRY(make_system_runtime_directory(environment, directory));
+  SupervisorSpec spec{
+      .vm_name = vm.name, .definition = request.definition, .runtime_directory = directory};
+  if (environment.is_root) spec.credentials = credentials_of(environment.owner);
+  spec.memory_lock = memory_lock_for(environment, vm);
+  // First of all: it holds the lock, and a process is as large as it was when it was forked.
+  Supervisor supervisor = TRY(Supervisor::start(spec));
+  for (VmProblem& problem : TRY(check_machine(host, environment, vm, false))) {
+    return error_of(problem.code, std::move(problem.message), std::move(problem.remedy));
+  }
+  StartedVgpu vgpu(host, TRY(state_directory(host)));
+  Result<LaunchedVm> launched = launch(host, environment, request, directory, supervisor, vgpu);
+  if (!launched) {
+    const Result<void> taken_back = vgpu.take_back();
+    if (!taken_back) launched.error().context.push_back(taken_back.error().message);
+    return std::move(launched).error();
+  }
+  return StartedVm{.name = vm.name,
+                   .runtime_directory = directory,
+                   .qmp_socket = join_path(directory, kQmpSocket),
+                   .serial_socket = vm.serial ? join_path(directory, kSerialSocket) : "",
+                   .qemu = launched->qemu,
+                   .vgpu = vgpu.record(),
+                   .cleaned = supervisor.cleaned(),
+                   .supervisor = std::move(supervisor)};
+}
+
+Result<VmReport> vm_status(const VmEnvironment& environment, const std::string& name,
+                           bool ask_guest) {
+  VmReport report;
+  report.name = vm_name_of(name);
+  if (!is_vm_name(report.name)) {
+    return error_of(ErrorCode::Malformed,
+                    {N_("“{name}” cannot be the name of a VM"), {{"name", printable(name)}}});
+  }
+  report.runtime_directory = runtime_directory(environment, report.name);
+  const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
+  report.seen = TRY(observe_vm(report.runtime_directory));
+  if (!ask_guest || !is_alive(report.seen)) return report;
+  Result<QmpClient> monitor =
+      QmpClient::connect(join_path(report.runtime_directory, kQmpSocket), std::chrono::seconds(2));
+  if (!monitor) return report;
+  const Result<Json> status = monitor->execute("query-status");
+  if (status) report.guest_status = printable(status->text_of("status"));
+  return report;
+}
+
+const char* stop_means_name(StopMeans means) {
+  switch (means) {
+    case StopMeans::Guest:
+      return "guest";
+    case StopMeans::Quit:
+      return "quit";
+    case StopMeans::Kill:
+      return "kill";
+  }
+  return "kill";
+}
+
+namespace {
+
+// Tries the means in turn until QEMU has ended; the one that did it.
+Result<StopMeans> end_qemu(const VmReport& report, const OwnedFd& qemu, StopMeans first,
+                           std::chrono::milliseconds limit) {
+  if (first != StopMeans::Kill) {
+    Result<QmpClient> monitor = QmpClient::connect(join_path(report.runtime_directory, kQmpSocket),
+                                                   std::chrono::seconds(5));
+    if (monitor && monitor->execute("system_powerdown") && TRY(wait_for_end(qemu, limit))) {
+      return StopMeans::Guest;
+    }
+    // Its answer may never come: QEMU is busy with ending.
+    if (monitor) (void)monitor->execute("quit");
+    if (monitor && TRY(wait_for_end(qemu, kPatience))) return StopMeans::Quit;
+  }
+  TRY(send_signal_to(qemu, SIGKILL));
+  if (TRY(wait_for_end(qemu, kPatience))) return StopMeans::Kill;
+  return error_of(ErrorCode::Busy,
+                  {N_("QEMU does not end, not even when killed: a driver holds it")},
+                  {N_("The kernel's log (dmesg) may tell which; a reboot ends it.")});
+}
+
+Result<StopReport> end_vm(const VmEnvironment& environment, const std::string& name,
+                          StopMeans first, std::chrono::milliseconds limit) {
+  const VmReport before = TRY(vm_status(environment, name, false));
+  if (!is_alive(before.seen) || !before.seen.state.qemu) return not_running(before.name);
+  StopReport report{.means = first, .after = {}};
+  {
+    const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
+    const Result<OwnedFd> qemu = open_process(*before.seen.state.qemu);
+    if (qemu) report.means = TRY(end_qemu(before, *qemu, first, limit));
+  }
+  report.after = TRY(report_after_end(environment, before));
+  return report;
+}
+
+}  // namespace
+
+Result<StopReport> stop_vm(const VmEnvironment& environment, const std::string& name,
+                           std::chrono::milliseconds limit) {
+  return end_vm(environment, name, StopMeans::Guest, limit);
+}
+
+Result<StopReport> kill_vm(const VmEnvironment& environment, const std::string& name) {
+  return end_vm(environment, name, StopMeans::Kill, {});
+}
+
+Result<QmpClient> connect_monitor(const VmEnvironment& environment, const std::string& name) {
+  const VmReport report = TRY(vm_status(environment, name, false));
+  if (!is_alive(report.seen)) return not_running(report.name);
+  const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
+  return QmpClient::connect(join_path(report.runtime_directory, kQmpSocket),
+                            std::chrono::seconds(10));
+}
+
+Result<ScreenshotReport> save_screenshot(const VmEnvironment& environment, const std::string& name,
+                                         const std::string& file) {
+  QmpClient monitor = TRY(connect_monitor(environment, name));
+  const std::string picture_file =
+      join_path(runtime_directory(environment, vm_name_of(name)), kScreenFile);
+  std::string bytes;
+  {
+    const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
+    // PPM, which every QEMU can; the runtime directory is the one place that QEMU may surely write.
+    const Result<Json> dumped = monitor.execute(
+        "screendump", Json::object({{"filename", picture_file}}), std::chrono::seconds(30));
+    if (dumped) bytes = read_file_as_it_is(picture_file, kMaximumPpmBytes);
+    ::unlink(picture_file.c_str());
+    if (!dumped) return dumped.error();
+  }
+  const Picture picture = TRY(parse_ppm(bytes));
+  const std::string png = TRY(encode_png(picture));
+  TRY(save_file(file, png));
+  return ScreenshotReport{.width = picture.width, .height = picture.height};
+}
+
+Message end_sentence(const VmEnd& end) {
+  switch (end.kind) {
+    case VmEndKind::GuestShutdown:
+      return {N_("The guest switched itself off.")};
+    case VmEndKind::HostRequest:
+      return {N_("QEMU was asked to end.")};
+    case VmEndKind::Killed:
+      return {N_("QEMU was killed by signal {signal}."), {{"signal", end.signal}}};
+    case VmEndKind::Failed:
+      return {N_("QEMU failed with exit status {status}."), {{"status", end.exit_status}}};
+    case VmEndKind::NeverRan:
+      return {N_("It was never up: QEMU did not start.")};
+    case VmEndKind::Unknown:
+      break;
+  }
+  return {N_("Nobody saw it end.")};
+}
+
+}  // namespace cleave

@@ -1,0 +1,87 @@
+#include "app/vm_gpu.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+#include "run/error.h"
+
+namespace cleave {
+namespace {
+
+Result<void> check_existing(const HostReader& host, const VmEnvironment& environment,
+                            const Vm::Gpu& gpu, const MediatedDevice& device) {
+  const bool other_type = !gpu.type_id.empty() && gpu.type_id != device.type_id;
+  const bool other_parent = !gpu.parent.empty() && gpu.parent != device.parent;
+  if (other_type || other_parent) {
+    return error_of(
+        ErrorCode::Conflict,
+        {N_("The vGPU {uuid} is there already, but it is a {type} of {parent}"),
+         {{"uuid", device.uuid}, {"type", device.type_id}, {"parent", device.parent}}},
+        {N_("Remove it with `cleave vgpu remove {uuid}`, or let the definition name its type."),
+         {{"uuid", device.uuid}}});
+  }
+  if (!device.users.empty()) {
+    return error_of(ErrorCode::Busy,
+                    {N_("The vGPU {uuid} is in use by process {process} ({command})"),
+                     {{"uuid", device.uuid},
+                      {"process", device.users.front().process_id},
+                      {"command", device.users.front().command}}});
+  }
+  const std::uint32_t* group = device.iommu_group.value();
+  if (group == nullptr) return {};  // QEMU will say what it thinks of that
+  const std::string node = format("/dev/vfio/{}", *group);
+  const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
+  const Result<bool> usable = host.may_access(node, Access::ReadWrite);
+  if (usable && *usable) return {};
+  Error error = error_of(
+      ErrorCode::Denied,
+      {N_("The user {user}, as whom QEMU runs, may not open the vGPU {uuid} ({path})"),
+       {{"user", environment.owner.name}, {"uuid", device.uuid}, {"path", node}}},
+      {N_("Make it for that user: `cleave vgpu remove {uuid}`, then start the VM as root."),
+       {{"uuid", device.uuid}}});
+  error.path = node;
+  return error;
+}
+
+Result<GuestDevice> guest_device(const Vm::Gpu& gpu, const std::string& sysfs_path,
+                                 const std::string& type_id) {
+  const Way* way = find_way(gpu.way);
+  if (way == nullptr) {
+    return error_of(ErrorCode::Unsupported,
+                    {N_("cleave knows no way {way} of sharing a GPU"), {{"way", gpu.way}}});
+  }
+  return way->guest_device({.sysfs_path = sysfs_path,
+                            .type_id = type_id,
+                            .display = gpu.display,
+                            .opregion = gpu.opregion.value_or(gpu.way == "gvt-g")});
+}
+
+}  // namespace
+
+Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& environment,
+                               const Vm::Gpu& gpu) {
+  const VgpuView view = TRY(view_vgpus(host));
+  VgpuChoice choice;
+  choice.uuid = gpu.uuid;
+  std::string type_id;
+  const auto there = std::ranges::find(view.devices, gpu.uuid, &MediatedDevice::uuid);
+  if (there != view.devices.end()) {
+    TRY(check_existing(host, environment, gpu, **there));
+    choice.sysfs_path = (*there)->sysfs_path;
+    type_id = (*there)->type_id;
+  } else {
+    const auto unless_empty = [](const std::string& text) {
+      return text.empty() ? std::optional<std::string>() : std::optional(text);
+    };
+    choice.create = TRY(prepare_create(view, {.parent = unless_empty(gpu.parent),
+                                              .type = unless_empty(gpu.type_id),
+                                              .uuid = gpu.uuid,
+                                              .owner = environment.owner}));
+    choice.sysfs_path = choice.create->sysfs_path;
+    type_id = choice.create->request.type_id;
+  }
+  choice.device = TRY(guest_device(gpu, choice.sysfs_path, type_id));
+  return choice;
+}
+
+}  // namespace cleave

@@ -1,0 +1,361 @@
+#include "apply/effects.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <ranges>
+#include <utility>
+
+#include "base/format.h"
+#include "base/text.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::chrono::milliseconds kPollInterval(20);
+// Files that cleave changes are configuration; the largest such thing is a boot loader's.
+constexpr std::size_t kFileLimit = std::size_t{16} << 20U;
+
+Error conflict(Message message, const std::string& path, Message remedy = {}) {
+  Error error;
+  error.code = ErrorCode::Conflict;
+  error.message = std::move(message);
+  error.path = path;
+  error.remedy = std::move(remedy);
+  return error;
+}
+
+bool is_missing(const Error& error) { return error.code == ErrorCode::NotFound; }
+
+// "" if the file is absent (and `absent` is set); other errors are handed on.
+Result<std::string> read_if_there(const HostReader& host, const std::string& path, bool& absent) {
+  Result<std::string> content = host.read_file(path, kFileLimit);
+  absent = !content && is_missing(content.error());
+  if (absent) return std::string();
+  return content;
+}
+
+// --- attributes
+
+bool guard_holds(const HostReader& host, const WriteAttribute& effect) {
+  if (effect.undo_guard_path.empty()) return true;
+  const Result<std::string> real = host.real_path(effect.undo_guard_path);
+  return real && real->ends_with(effect.undo_guard);
+}
+
+// Whether the thing that the attribute made is not there any more, or is somebody else's.
+bool attribute_is_gone(const HostReader& host, const WriteAttribute& effect) {
+  if (!effect.done_path.empty() && !host.exists(effect.done_path)) return true;
+  return !guard_holds(host, effect);
+}
+
+Result<bool> is_done_here(const HostReader& host, const WriteAttribute& effect) {
+  if (!effect.done_path.empty()) return host.exists(effect.done_path);
+  // Attributes that can only be written (`remove`) are never done already.
+  const Result<std::string> content = host.read_file(effect.path);
+  return content && trim(*content) == effect.value;
+}
+
+Result<Before> observe_here(HostWriter& host, const WriteAttribute& effect) {
+  Before before;
+  before.path = effect.path;
+  if (Result<std::string> content = host.read_file(effect.path)) before.text = *content;
+  return before;
+}
+
+Result<void> perform_here(HostWriter& host, const WriteAttribute& effect,
+                          const Before& /*before*/) {
+  TRY(host.write_attribute(effect.path, effect.value));
+  if (effect.done_path.empty() || host.exists(effect.done_path)) return {};
+  Error error;
+  error.code = ErrorCode::Io;
+  error.message = Message(N_("The driver accepted {value}, but {path} did not appear."),
+                          {{"value", effect.value}, {"path", effect.done_path}});
+  error.path = effect.path;
+  return error;
+}
+
+Result<void> take_back_here(HostWriter& host, const WriteAttribute& effect, const Before& before,
+                            const std::string& /*copy*/) {
+  if (effect.undo_path.empty() || attribute_is_gone(host, effect)) return {};
+  if (effect.undo_path == effect.path && !before.text.empty()) {
+    const Result<std::string> now = host.read_file(effect.path);
+    if (now && *now == before.text) return {};
+  }
+  const Result<void> written = host.write_attribute(effect.undo_path, effect.undo_value);
+  if (written) return {};
+  // Gone between the look and the write, or (for what is made again) there already.
+  if (is_missing(written.error()) || written.error().error_number == EEXIST) return {};
+  return written.error();
+}
+
+bool is_gone_here(const HostReader& host, const WriteAttribute& effect, const Before& /*before*/) {
+  return attribute_is_gone(host, effect) || !host.exists(effect.undo_path);
+}
+
+// --- files
+
+Result<void> expect_before(const std::string& path, const std::string& expected, bool existed,
+                           const std::string& hash) {
+  if (expected.empty() || expected == (existed ? hash : std::string(kAbsentFile))) return {};
+  return conflict(
+      Message(N_("{path} changed after the plan was made; it was not touched."), {{"path", path}}),
+      path, Message(N_("Run the command again to make a new plan.")));
+}
+
+Error not_a_plain_file(const std::string& path) {
+  return conflict(Message(N_("{path} is not a plain file; it was not touched."), {{"path", path}}),
+                  path);
+}
+
+// Notes the plain file at `path`, which is there.
+Result<Before> observe_file(const HostReader& host, const std::string& path) {
+  const FileStatus status = TRY(host.status(path));
+  if (status.kind != FileKind::Regular) return not_a_plain_file(path);
+  Before before;
+  before.path = path;
+  before.existed = true;
+  before.hash = content_hash(TRY(host.read_file(path, kFileLimit)));
+  before.user = status.user;
+  before.group = status.group;
+  return before;
+}
+
+std::vector<std::string> missing_parents(const HostReader& host, const std::string& path) {
+  std::vector<std::string> missing;
+  std::string parent(directory_name(path));
+  while (parent != "/" && parent != "." && !host.exists(parent)) {
+    missing.insert(missing.begin(), parent);
+    parent = std::string(directory_name(parent));
+  }
+  return missing;
+}
+
+Result<bool> is_done_here(const HostReader& host, const WriteFile& effect) {
+  bool absent = false;
+  const std::string content = TRY(read_if_there(host, effect.path, absent));
+  return !absent && content == effect.content;
+}
+
+Result<Before> observe_here(HostWriter& host, const WriteFile& effect) {
+  Before before;
+  const Result<std::string> real = host.real_path(effect.path);
+  if (real) {
+    before = TRY(observe_file(host, *real));
+  } else if (!is_missing(real.error())) {
+    return real.error();
+  } else if (host.exists(effect.path)) {
+    return not_a_plain_file(effect.path);  // a link that leads nowhere
+  } else {
+    before.path = effect.path;
+    before.created_directories = missing_parents(host, effect.path);
+  }
+  TRY(expect_before(effect.path, effect.expected_before, before.existed, before.hash));
+  return before;
+}
+
+Result<void> perform_here(HostWriter& host, const WriteFile& effect, const Before& before) {
+  if (!before.created_directories.empty()) {
+    TRY(host.create_directories(before.created_directories.back()));
+  }
+  return host.replace_file(before.path, effect.content, effect.mode);
+}
+
+Error changed_since(const std::string& path, const std::string& copy, bool existed) {
+  Message remedy(N_("Put it back by hand if you want to: the file before lies in {copy}"),
+                 {{"copy", copy}});
+  if (!existed) remedy = Message(N_("Remove it by hand if you do not need it."));
+  return conflict(Message(N_("{path} was changed by somebody else after cleave; it was left as it "
+                             "is."),
+                          {{"path", path}}),
+                  path, std::move(remedy));
+}
+
+// Directories that cleave made and that are empty again; others stay.
+void remove_directories(HostWriter& host, const std::vector<std::string>& directories) {
+  for (const auto& directory : std::views::reverse(directories)) {
+    if (!host.remove_directory(directory)) return;
+  }
+}
+
+Result<void> take_back_here(HostWriter& host, const WriteFile& effect, const Before& before,
+                            const std::string& copy) {
+  bool absent = false;
+  const std::string now = TRY(read_if_there(host, before.path, absent));
+  if (!absent && before.existed && content_hash(now) == before.hash) return {};
+  if (!absent && now != effect.content) return changed_since(before.path, copy, before.existed);
+  if (before.existed) return host.copy_file(copy, before.path);
+  if (!absent) TRY(host.remove_file(before.path));
+  remove_directories(host, before.created_directories);
+  return {};
+}
+
+bool is_gone_here(const HostReader& /*host*/, const WriteFile& /*effect*/,
+                  const Before& /*before*/) {
+  return false;
+}
+
+Result<bool> is_done_here(const HostReader& host, const RemoveFile& effect) {
+  const Result<FileStatus> status = host.status(effect.path);
+  if (status) return false;
+  if (is_missing(status.error())) return true;
+  return status.error();
+}
+
+Result<Before> observe_here(HostWriter& host, const RemoveFile& effect) {
+  Before before = TRY(observe_file(host, effect.path));
+  TRY(expect_before(effect.path, effect.expected_before, true, before.hash));
+  return before;
+}
+
+Result<void> perform_here(HostWriter& host, const RemoveFile& effect, const Before& /*before*/) {
+  return host.remove_file(effect.path);
+}
+
+Result<void> take_back_here(HostWriter& host, const RemoveFile& effect, const Before& before,
+                            const std::string& copy) {
+  bool absent = false;
+  const std::string now = TRY(read_if_there(host, effect.path, absent));
+  if (absent) return host.copy_file(copy, effect.path);
+  if (content_hash(now) == before.hash) return {};
+  return changed_since(effect.path, copy, true);
+}
+
+bool is_gone_here(const HostReader& /*host*/, const RemoveFile& /*effect*/,
+                  const Before& /*before*/) {
+  return false;
+}
+
+// --- commands
+
+Result<void> run(HostWriter& host, const std::vector<std::string>& argv, std::uint32_t limit) {
+  if (argv.empty()) return {};
+  const CommandOutput output = TRY(host.run_command(argv, std::chrono::seconds(limit)));
+  if (output.exit_status == 0) return {};
+  const auto printed = lines(trim(output.output));
+  Error error;
+  error.code = ErrorCode::Io;
+  error.message =
+      Message(N_("{command} ended with status {status}: {output}"),
+              {{"command", printable(join(argv, " "))},
+               {"status", output.exit_status},
+               {"output", printed.empty() ? std::string() : printable(printed.back())}});
+  return error;
+}
+
+Result<bool> is_done_here(const HostReader& /*host*/, const RunCommand& /*effect*/) {
+  return false;
+}
+
+Result<Before> observe_here(HostWriter& /*host*/, const RunCommand& /*effect*/) { return Before(); }
+
+Result<void> perform_here(HostWriter& host, const RunCommand& effect, const Before& /*before*/) {
+  return run(host, effect.argv, effect.limit_seconds);
+}
+
+Result<void> take_back_here(HostWriter& host, const RunCommand& effect, const Before& /*before*/,
+                            const std::string& /*copy*/) {
+  return run(host, effect.undo_argv, effect.limit_seconds);
+}
+
+bool is_gone_here(const HostReader& /*host*/, const RunCommand& /*effect*/,
+                  const Before& /*before*/) {
+  return false;
+}
+
+// --- owners
+
+Result<std::string> owned_path(const HostReader& host, const ChangeOwner& effect) {
+  if (effect.named_by.empty()) return effect.path;
+  const std::string target = TRY(host.read_link(effect.named_by));
+  return join_path(effect.path, base_name(target));
+}
+
+Result<bool> is_done_here(const HostReader& host, const ChangeOwner& effect) {
+  const Result<std::string> path = owned_path(host, effect);
+  if (!path) return false;
+  const Result<FileStatus> status = host.status(*path);
+  return status && status->user == effect.user && status->group == effect.group;
+}
+
+Result<Before> observe_now(const HostReader& host, const ChangeOwner& effect) {
+  Before before;
+  const std::string path = TRY(owned_path(host, effect));
+  before.path = TRY(host.real_path(path));
+  const FileStatus status = TRY(host.status(before.path));
+  before.existed = true;
+  before.user = status.user;
+  before.group = status.group;
+  return before;
+}
+
+Result<Before> observe_here(HostWriter& host, const ChangeOwner& effect) {
+  const std::chrono::milliseconds limit(
+      std::min(effect.wait_milliseconds, kMaximumWaitMilliseconds));
+  std::chrono::milliseconds waited(0);
+  while (true) {
+    Result<Before> before = observe_now(host, effect);
+    if (before || !is_missing(before.error()) || waited >= limit) return before;
+    host.pause(kPollInterval);
+    waited += kPollInterval;
+  }
+}
+
+Result<void> perform_here(HostWriter& host, const ChangeOwner& effect, const Before& before) {
+  return host.change_owner(before.path, effect.user, effect.group);
+}
+
+bool is_gone_here(const HostReader& host, const ChangeOwner& effect, const Before& before) {
+  const Result<std::string> path = owned_path(host, effect);
+  if (!path) return is_missing(path.error());
+  const Result<std::string> real = host.real_path(*path);
+  // The number of a group can be given to another device later: then it is another path, or
+  // (after a reboot) the transaction knows from the boot's id.
+  return real ? *real != before.path : is_missing(real.error());
+}
+
+Result<void> take_back_here(HostWriter& host, const ChangeOwner& effect, const Before& before,
+                            const std::string& /*copy*/) {
+  if (is_gone_here(host, effect, before)) return {};
+  const FileStatus now = TRY(host.status(before.path));
+  if (now.user == before.user && now.group == before.group) return {};
+  if (now.user != effect.user || now.group != effect.group) {
+    return conflict(Message(N_("The owner of {path} was changed by somebody else after cleave; it "
+                               "was left as it is."),
+                            {{"path", before.path}}),
+                    before.path);
+  }
+  return host.change_owner(before.path, before.user, before.group);
+}
+
+}  // namespace
+
+Result<bool> is_done(const HostReader& host, const Effect& effect) {
+  return std::visit([&](const auto& held) { return is_done_here(host, held); }, effect);
+}
+
+Result<Before> observe(HostWriter& host, const Effect& effect) {
+  return std::visit([&](const auto& held) { return observe_here(host, held); }, effect);
+}
+
+bool needs_copy(const Effect& effect, const Before& before) {
+  const bool file =
+      std::holds_alternative<WriteFile>(effect) || std::holds_alternative<RemoveFile>(effect);
+  return file && before.existed;
+}
+
+Result<void> perform(HostWriter& host, const Effect& effect, const Before& before) {
+  return std::visit([&](const auto& held) { return perform_here(host, held, before); }, effect);
+}
+
+Result<void> take_back(HostWriter& host, const Effect& effect, const Before& before,
+                       const std::string& copy) {
+  return std::visit([&](const auto& held) { return take_back_here(host, held, before, copy); },
+                    effect);
+}
+
+bool is_gone(const HostReader& host, const Effect& effect, const Before& before) {
+  return std::visit([&](const auto& held) { return is_gone_here(host, held, before); }, effect);
+}
+
+}  // namespace cleave

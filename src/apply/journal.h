@@ -1,0 +1,61 @@
+// The journal of one transaction as text: one JSON object a line.
+//
+//   {"begin":N,"time":…,"boot":"…","plan":{…}}
+//   {"intent":I,"before":{…}}   the effect of change I may happen from here on
+//   {"done":I}                  it happened
+//   {"undone":I}                it was taken back
+//   {"end":"applied"|"undone"}
+//
+// A last line without its newline was torn by a power cut and counts as not written.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "plan/plan.h"
+
+namespace cleave {
+
+// What a change found, as far as it is needed to take the change back.
+struct Before {
+  std::string path;        // the thing itself, links resolved
+  bool existed = false;    // of a file
+  std::string hash;        // content_hash() of the file
+  std::string text;        // what the attribute read; empty if it cannot be read
+  std::uint32_t user = 0;  // of a file, node or attribute that existed
+  std::uint32_t group = 0;
+  std::vector<std::string> created_directories;  // parents that were missing, outermost first
+
+  bool operator==(const Before&) const = default;
+};
+
+struct Journal {
+  enum class End : std::uint8_t { None, Applied, Undone };
+
+  std::uint32_t number = 0;
+  std::int64_t time = 0;  // seconds since 1970, UTC
+  std::string boot;       // /proc/sys/kernel/random/boot_id; empty if it could not be read
+  Plan plan;
+  std::map<std::size_t, Before> intents;  // by change
+  std::vector<std::size_t> done;          // in order
+  std::set<std::size_t> undone;
+  End end = End::None;
+  bool torn = false;  // the last line is to be dropped before anything is appended
+};
+
+std::string begin_line(const Journal& journal);  // from number, time, boot and plan
+std::string intent_line(std::size_t change, const Before& before);
+std::string done_line(std::size_t change);
+std::string undone_line(std::size_t change);
+std::string end_line(Journal::End end);
+
+// NotFound if not even the first line is whole: nothing had begun. Malformed, with the line's
+// number, for anything but a torn last line.
+Result<Journal> parse_journal(std::string_view text);
+
+}  // namespace cleave

@@ -1,0 +1,29 @@
+// What the commands of `cleave vgpu` share: showing a plan, finishing what a crash left, and
+// answering "no".
+#pragma once
+
+#include <optional>
+
+#include "apply/transaction.h"
+#include "cli/command.h"
+#include "plan/plan.h"
+
+namespace cleave {
+
+// The machine that may be changed; Unsupported for a captured one, where nothing can be made.
+Result<HostWriter*> changeable_host(CommandContext& context);
+
+// The purpose, then each change with what is written where.
+void show_plan(const CommandContext& context, const Plan& plan);
+// What is done to take a transaction back, last change first.
+void show_undo(const CommandContext& context, const TransactionRecord& record);
+
+// Takes back transactions that a crash left open, and says so.
+Result<void> recover_first(const CommandContext& context, Transactions& transactions);
+
+// For errors of deciding, before anything is changed: a refusal is an answer and no failure. Its
+// sentences are printed and its exit status returned: 2 if the request is malformed or leaves a
+// choice open, 1 if the answer is no. Empty if the error is a failure after all.
+std::optional<ExitStatus> answered(const CommandContext& context, const Error& error);
+
+}  // namespace cleave

@@ -1,0 +1,102 @@
+#include "cli/commands/vm_common.h"
+
+#include "base/format.h"
+#include "base/text.h"
+#include "run/error.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::uint32_t kLongestWait = 24 * 60 * 60;  // seconds
+
+Json identity_json(const std::optional<ProcessIdentity>& identity) {
+  return identity ? Json(identity->process_id) : Json();
+}
+
+}  // namespace
+
+std::string vm_argument(const CommandContext& context) {
+  return context.arguments().get("NAME").value_or("");
+}
+
+Result<std::chrono::milliseconds> seconds_option(const CommandContext& context, const char* option,
+                                                 std::chrono::seconds otherwise) {
+  const auto text = context.arguments().get(option);
+  if (!text) return std::chrono::milliseconds(otherwise);
+  const auto number = parse_unsigned<std::uint32_t>(*text);
+  if (number && *number <= kLongestWait) {
+    return std::chrono::milliseconds(std::chrono::seconds(*number));
+  }
+  return error_of(ErrorCode::Malformed, {N_("{option} takes a number of seconds, not “{text}”"),
+                                         {{"option", option}, {"text", printable(*text)}}});
+}
+
+Json problem_json(const VmProblem& problem) {
+  return Json::object({{"id", problem.id},
+                       {"text", english(problem.message)},
+                       {"remedy", english(problem.remedy)}});
+}
+
+Json problem_json(const DefinitionProblem& problem) {
+  return Json::object({{"id", "definition"},
+                       {"line", problem.position.line},
+                       {"column", problem.position.column},
+                       {"key", problem.key},
+                       {"suggestion", problem.suggestion},
+                       {"text", english(problem.message)}});
+}
+
+Json report_json(const VmReport& report) {
+  const VmState& state = report.seen.state;
+  Json json;
+  json.set("name", report.name);
+  json.set("status", status_name(report.seen.status));
+  json.set("runtime_directory", report.runtime_directory);
+  const bool runs =
+      report.seen.status != VmStatus::Ended && report.seen.status != VmStatus::NeverStarted;
+  json.set("process_id", runs ? identity_json(state.qemu) : Json());
+  json.set("supervisor_process_id",
+           report.seen.status == VmStatus::Running ? identity_json(state.supervisor) : Json());
+  json.set("guest_status", report.guest_status.empty() ? Json() : Json(report.guest_status));
+  json.set("started_at", state.started_at == 0 ? Json() : Json(state.started_at));
+  json.set("vgpu", state.vgpu ? Json(state.vgpu->uuid) : Json());
+  json.set("end", state.end ? to_json(*state.end) : Json());
+  Json cleaned = Json::array();
+  for (const Message& message : report.seen.cleaned) cleaned.push_back(english(message));
+  json.set("cleaned", std::move(cleaned));
+  return json;
+}
+
+void tell_cleaned(const CommandContext& context, const std::vector<Message>& cleaned) {
+  for (const Message& message : cleaned) context.warn(message);
+}
+
+void tell_end(const CommandContext& context, const VmEnd& end) {
+  context.say(end_sentence(end));
+  if (end.kind == VmEndKind::GuestShutdown || end.kind == VmEndKind::HostRequest) return;
+  for (const std::string_view line : lines(end.last_words)) {
+    context.say_text(format("  {}", line));
+  }
+}
+
+void tell_stop(const CommandContext& context, const char* schema, const StopReport& report) {
+  Json json = Json::object({{"schema", schema}, {"means", stop_means_name(report.means)}});
+  json.set("vm", report_json(report.after));
+  context.print_json(json);
+  const std::vector<Field> name = {{"name", report.after.name}};
+  switch (report.means) {
+    case StopMeans::Guest:
+      context.say({N_("The VM {name} has shut itself down."), name});
+      break;
+    case StopMeans::Quit:
+      context.say(
+          {N_("The guest of {name} did not answer the power button; QEMU was ended."), name});
+      break;
+    case StopMeans::Kill:
+      context.say({N_("The VM {name} was killed."), name});
+      break;
+  }
+  tell_cleaned(context, report.after.seen.cleaned);
+}
+
+}  // namespace cleave

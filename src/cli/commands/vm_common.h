@@ -1,0 +1,28 @@
+// What the commands of `cleave vm` share.
+#pragma once
+
+#include <string>
+
+#include "app/vm.h"
+#include "cli/command.h"
+
+namespace cleave {
+
+// The VM that the command was given.
+std::string vm_argument(const CommandContext& context);
+
+// A whole number of seconds; Malformed for anything else.
+Result<std::chrono::milliseconds> seconds_option(const CommandContext& context, const char* option,
+                                                 std::chrono::seconds otherwise);
+
+Json problem_json(const VmProblem& problem);
+Json problem_json(const DefinitionProblem& problem);
+Json report_json(const VmReport& report);
+// What was cleared away, and why the VM ended.
+void tell_cleaned(const CommandContext& context, const std::vector<Message>& cleaned);
+void tell_end(const CommandContext& context, const VmEnd& end);
+
+// Prints the report of `vm stop` and `vm kill`.
+void tell_stop(const CommandContext& context, const char* schema, const StopReport& report);
+
+}  // namespace cleave

@@ -1,0 +1,26 @@
+// cleave vm kill: as pulling the plug.
+#include "app/vm.h"
+#include "cli/commands/all.h"
+#include "cli/commands/vm_common.h"
+
+namespace cleave {
+namespace {
+
+Result<ExitStatus> run(CommandContext& context) {
+  const VmEnvironment environment = TRY(this_vm_environment());
+  const StopReport report = TRY(kill_vm(environment, vm_argument(context)));
+  tell_stop(context, "cleave.vm-kill/1", report);
+  return ExitStatus::Done;
+}
+
+}  // namespace
+
+const Command kVmKillCommand = {
+    .name = "vm kill",
+    .summary = N_("End a VM at once"),
+    .options = {},
+    .positionals = {{"NAME", N_("The VM's name, or its definition file")}},
+    .run = run,
+};
+
+}  // namespace cleave

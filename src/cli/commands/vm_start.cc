@@ -1,0 +1,129 @@
+// cleave vm start: returns when QEMU answers; a supervisor stays behind.
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
+#include "app/vm.h"
+#include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
+#include "cli/commands/vm_common.h"
+#include "run/error.h"
+
+namespace cleave {
+namespace {
+
+// While a VM is watched, Ctrl-C and SIGTERM are read from a descriptor.
+class ForegroundSignals {
+ public:
+  explicit ForegroundSignals(bool wanted) {
+    if (!wanted) return;
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGINT);
+    ::sigaddset(&signals, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &signals, &before_);
+    descriptor_ = OwnedFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    blocked_ = true;
+  }
+  ForegroundSignals(const ForegroundSignals&) = delete;
+  ForegroundSignals& operator=(const ForegroundSignals&) = delete;
+  ~ForegroundSignals() {
+    if (blocked_) ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+  }
+  [[nodiscard]] int descriptor() const { return descriptor_.get(); }
+  // Lets a second Ctrl-C end this process as usual.
+  void let_through() const { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  [[nodiscard]] bool take() const {
+    signalfd_siginfo information{};
+    return ::read(descriptor_.get(), &information, sizeof(information)) > 0;
+  }
+
+ private:
+  OwnedFd descriptor_;
+  sigset_t before_{};
+  bool blocked_ = false;
+};
+
+// How long a guest may take to shut down after Ctrl-C.
+constexpr auto kShutdownLimit = std::chrono::seconds(30);
+
+Result<VmEnd> stay(const VmEnvironment& environment, StartedVm& started,
+                   const ForegroundSignals& signals) {
+  while (true) {
+    std::array<pollfd, 2> waiting{
+        {{.fd = started.supervisor.descriptor(), .events = POLLIN, .revents = 0},
+         {.fd = signals.descriptor(), .events = POLLIN, .revents = 0}}};
+    if (::poll(waiting.data(), waiting.size(), -1) < 0) continue;
+    if (waiting[1].revents != 0 && signals.take()) {
+      signals.let_through();
+      // It may end by itself at this very moment; the supervisor then tells how.
+      const Result<StopReport> stopped = stop_vm(environment, started.name, kShutdownLimit);
+      if (!stopped && stopped.error().code != ErrorCode::NotFound) return stopped.error();
+    }
+    if (waiting[0].revents == 0) continue;
+    const std::optional<VmEnd> end = TRY(started.supervisor.wait(std::chrono::milliseconds(0)));
+    if (end) return *end;
+  }
+}
+
+Json started_json(const StartedVm& started) {
+  return Json::object(
+      {{"schema", "cleave.vm-start/1"},
+       {"name", started.name},
+       {"process_id", started.qemu.process_id},
+       {"runtime_directory", started.runtime_directory},
+       {"qmp_socket", started.qmp_socket},
+       {"serial_socket", started.serial_socket.empty() ? Json() : Json(started.serial_socket)},
+       {"vgpu", started.vgpu ? Json(started.vgpu->uuid) : Json()}});
+}
+
+Result<ExitStatus> run(CommandContext& context) {
+  HostWriter* host = TRY(context.host());
+  if (!host->is_live()) {
+    return error_of(ErrorCode::Unsupported,
+                    {N_("{root} is a captured machine: nothing can be started there"),
+                     {{"root", context.root()}}});
+  }
+  const VmEnvironment environment = TRY(this_vm_environment());
+  StartRequest request;
+  request.limit = TRY(seconds_option(context, "--limit", std::chrono::seconds(60)));
+  request.definition = TRY(find_definition(*host, environment, vm_argument(context)));
+  request.vm = TRY(load_good_vm(*host, environment, request.definition));
+  request.show_plan = [&context](const Plan& plan) { show_plan(context, plan); };
+  const bool foreground = context.arguments().has("--foreground");
+  // Before the supervisor is forked: it puts its own back.
+  const ForegroundSignals signals(foreground);
+  StartedVm started = TRY(start_vm(*host, environment, request));
+  tell_cleaned(context, started.cleaned);
+  if (!foreground) context.print_json(started_json(started));
+  context.say({N_("The VM {name} runs: QEMU is process {process}."),
+               {{"name", started.name}, {"process", started.qemu.process_id}}});
+  if (!started.serial_socket.empty()) {
+    context.say({N_("Its serial port: {path}"), {{"path", started.serial_socket}}});
+  }
+  if (!foreground) return ExitStatus::Done;
+  const VmEnd end = TRY(stay(environment, started, signals));
+  Json json = started_json(started);
+  json.set("end", to_json(end));
+  context.print_json(json);
+  tell_end(context, end);
+  const bool good = end.kind == VmEndKind::GuestShutdown || end.kind == VmEndKind::HostRequest;
+  return good ? ExitStatus::Done : ExitStatus::Failed;
+}
+
+}  // namespace
+
+const Command kVmStartCommand = {
+    .name = "vm start",
+    .summary = N_("Start a VM"),
+    .options = {{"--foreground", nullptr,
+                 N_("Stay until the VM ends, and tell why; Ctrl-C shuts it down")},
+                {"--limit", "SECONDS", N_("How long QEMU may take to answer; 60 without it")}},
+    .positionals = {{"NAME", N_("The VM's name, or its definition file")}},
+    .run = run,
+};
+
+}  // namespace cleave

@@ -1,0 +1,55 @@
+// cleave vm status: looks, and clears away what a crash left.
+#include "app/vm.h"
+#include "cli/commands/all.h"
+#include "cli/commands/vm_common.h"
+
+namespace cleave {
+namespace {
+
+Result<ExitStatus> run(CommandContext& context) {
+  const VmEnvironment environment = TRY(this_vm_environment());
+  const VmReport report = TRY(vm_status(environment, vm_argument(context), true));
+  Json json = Json::object({{"schema", "cleave.vm-status/1"}});
+  json.set("vm", report_json(report));
+  context.print_json(json);
+  tell_cleaned(context, report.seen.cleaned);
+  switch (report.seen.status) {
+    case VmStatus::NeverStarted:
+      context.say({N_("The VM {name} was not started since this machine came up."),
+                   {{"name", report.name}}});
+      return ExitStatus::NotReady;
+    case VmStatus::Starting:
+      context.say({N_("The VM {name} is being started."), {{"name", report.name}}});
+      return ExitStatus::NotReady;
+    case VmStatus::Ended:
+      context.say({N_("The VM {name} does not run any more."), {{"name", report.name}}});
+      if (report.seen.state.end) tell_end(context, *report.seen.state.end);
+      return ExitStatus::NotReady;
+    case VmStatus::Unsupervised:
+      context.warn({N_("The supervisor of {name} was killed; `cleave vm stop {name}` still works "
+                       "and clears up."),
+                    {{"name", report.name}}});
+      break;
+    case VmStatus::Running:
+      break;
+  }
+  context.say({N_("The VM {name} runs: QEMU is process {process}."),
+               {{"name", report.name},
+                {"process", report.seen.state.qemu ? report.seen.state.qemu->process_id : 0}}});
+  if (!report.guest_status.empty()) {
+    context.say({N_("QEMU says of the guest: {status}"), {{"status", report.guest_status}}});
+  }
+  return ExitStatus::Done;
+}
+
+}  // namespace
+
+const Command kVmStatusCommand = {
+    .name = "vm status",
+    .summary = N_("Tell whether a VM runs, or why it ended"),
+    .options = {},
+    .positionals = {{"NAME", N_("The VM's name, or its definition file")}},
+    .run = run,
+};
+
+}  // namespace cleave

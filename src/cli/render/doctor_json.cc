@@ -1,0 +1,154 @@
+#include "cli/render/doctor_json.h"
+
+#include "base/format.h"
+
+namespace cleave {
+namespace {
+
+Json known_or_null(const Fact<std::string>& fact) {
+  return fact.is_known() ? Json(*fact.value()) : Json();
+}
+
+Json known_or_null(const Fact<bool>& fact) {
+  if (fact.is_known()) return *fact.value();
+  return fact.is_absent() && !fact.source().empty() ? Json(false) : Json();
+}
+
+Json machine_json(const Facts& facts) {
+  Json json = Json::object();
+  json.set("product", known_or_null(facts.product));
+  json.set("distribution", known_or_null(facts.distribution));
+  json.set("kernel", known_or_null(facts.kernel.release));
+  const CpuFacts* cpu = facts.cpu.value();
+  json.set("cpu", cpu != nullptr ? Json(cpu->model) : Json());
+  json.set("cpu_virtualisation", cpu != nullptr ? Json(cpu->vmx || cpu->svm) : Json());
+  json.set("kvm_node", known_or_null(facts.kvm.node));
+  json.set("kvm_accessible", known_or_null(facts.kvm.accessible));
+  json.set("memory_bytes",
+           facts.memory_bytes.is_known() ? Json(*facts.memory_bytes.value()) : Json());
+  json.set("live", facts.is_live);
+  json.set("root", facts.is_root);
+  return json;
+}
+
+const char* resource_name(GvtResource resource) {
+  switch (resource) {
+    case GvtResource::Aperture:
+      return "aperture";
+    case GvtResource::HiddenMemory:
+      return "hidden-memory";
+    case GvtResource::Fences:
+      return "fences";
+    case GvtResource::Devices:
+      return "devices";
+  }
+  return "devices";
+}
+
+Json type_json(const TypeCapacity& type) {
+  Json json;
+  json.set("id", type.id);
+  json.set("available", type.available_known ? Json(type.available) : Json());
+  json.set("reason", type.reason.empty() ? Json() : Json(english(type.reason)));
+  json.set("limited_by", type.limited_by ? Json(resource_name(*type.limited_by)) : Json());
+  json.set("listed", type.listed);
+  json.set("maximum", type.maximum ? Json(*type.maximum) : Json());
+  json.set("width", type.size.width != 0 ? Json(type.size.width) : Json());
+  json.set("height", type.size.height != 0 ? Json(type.size.height) : Json());
+  json.set("memory_mb", type.memory_mb != 0 ? Json(type.memory_mb) : Json());
+  return json;
+}
+
+Json types_json(const Capacity& capacity) {
+  Json types = Json::array();
+  for (const TypeCapacity& type : capacity.types) types.push_back(type_json(type));
+  return types;
+}
+
+Json way_json(const WayVerdict& way) {
+  Json deciding = Json::array();
+  for (const Finding* finding : way.deciding) deciding.push_back(finding->rule->id);
+  Json json;
+  json.set("id", way.way);
+  json.set("verdict", verdict_name(way.verdict));
+  json.set("deciding", std::move(deciding));
+  return json;
+}
+
+Json gpu_json(const GpuDiagnosis& diagnosis) {
+  const PciDevice& gpu = *diagnosis.gpu;
+  Json json;
+  json.set("address", to_text(gpu.address));
+  json.set("vendor_id", format("{:04x}", gpu.vendor_id));
+  json.set("device_id", format("{:04x}", gpu.device_id));
+  json.set("name", gpu.device_name ? Json(*gpu.device_name) : Json());
+  json.set("vendor_name", gpu.vendor_name ? Json(*gpu.vendor_name) : Json());
+  json.set("driver", known_or_null(gpu.driver));
+  Json ways = Json::array();
+  for (const WayVerdict& way : diagnosis.ways) ways.push_back(way_json(way));
+  json.set("ways", std::move(ways));
+  json.set("vgpu_types", types_json(diagnosis.capacity));
+  json.set("vgpu_types_predicted", diagnosis.predicted);
+  const auto& best = diagnosis.capacity.best_type;
+  json.set("best_type", best ? Json(*best) : Json());
+  return json;
+}
+
+Json finding_json(const Finding& finding) {
+  Json evidence = Json::array();
+  for (const Evidence& seen : finding.outcome.evidence) {
+    evidence.push_back(Json::object({{"source", seen.source}, {"text", seen.text}}));
+  }
+  Json arguments = Json::object();
+  for (const Field& field : finding.outcome.arguments) arguments.set(field.name, field.value);
+  Json json;
+  json.set("id", finding.rule->id);
+  json.set("level", level_name(finding.rule->level));
+  json.set("fixer", fixer_name(finding.rule->fixer));
+  json.set("outcome", outcome_name(finding.outcome.kind));
+  json.set("gpu", finding.gpu ? Json(to_text(*finding.gpu)) : Json());
+  json.set("evidence", std::move(evidence));
+  json.set("args", std::move(arguments));
+  return json;
+}
+
+// For whom a way is good: GVT-g's Windows guests depend on old drivers and can freeze the host.
+Json guest_of(std::string_view way) { return way.empty() ? Json() : Json("linux"); }
+
+Json recommendation_json(const Diagnosis& diagnosis) {
+  Json json = Json::object();
+  const bool any = diagnosis.recommended_gpu.has_value();
+  json.set("gpu",
+           any ? Json(to_text(diagnosis.gpus[*diagnosis.recommended_gpu].gpu->address)) : Json());
+  json.set("way", any ? Json(diagnosis.recommended_way) : Json());
+  json.set("guest", guest_of(diagnosis.recommended_way));
+  return json;
+}
+
+}  // namespace
+
+Json doctor_json(const Diagnosis& diagnosis) {
+  Json gpus = Json::array();
+  for (const GpuDiagnosis& gpu : diagnosis.gpus) gpus.push_back(gpu_json(gpu));
+  Json parents = Json::array();
+  for (const Diagnosis::OtherParent& other : diagnosis.other_parents) {
+    Json parent;
+    parent.set("name", other.parent->name);
+    parent.set("driver", known_or_null(other.parent->driver));
+    parent.set("vgpu_types", types_json(other.capacity));
+    parents.push_back(std::move(parent));
+  }
+  Json findings = Json::array();
+  for (const Finding& finding : diagnosis.findings) findings.push_back(finding_json(finding));
+  Json json;
+  json.set("schema", "cleave.doctor/1");
+  json.set("ready", diagnosis.ready());
+  json.set("machine", machine_json(*diagnosis.facts));
+  json.set("gpus", std::move(gpus));
+  json.set("mdev_parents", std::move(parents));
+  json.set("findings", std::move(findings));
+  json.set("recommendation", recommendation_json(diagnosis));
+  return json;
+}
+
+}  // namespace cleave

@@ -1,0 +1,253 @@
+#include "cli/render/doctor_text.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "base/format.h"
+#include "base/text.h"
+#include "cli/render/translate.h"
+
+namespace cleave {
+namespace {
+
+constexpr const char* kBold = "1";
+constexpr const char* kRed = "31";
+constexpr const char* kGreen = "32";
+constexpr const char* kYellow = "33";
+constexpr const char* kDim = "2";
+
+// What every VM needs, whatever its GPU: told first, though a VM can do without (emulated).
+bool concerns_every_vm(const Rule& rule) {
+  static const std::set<std::string_view> kIds = {"cpu.virtualisation", "kvm.believable"};
+  return rule.scope == RuleScope::Machine &&
+         (rule.level != RuleLevel::Advice || kIds.contains(rule.id));
+}
+
+bool is_open(const Finding& finding) {
+  return finding.outcome.kind == OutcomeKind::Fail || finding.outcome.kind == OutcomeKind::Unknown;
+}
+
+class DoctorText {
+ public:
+  DoctorText(const Diagnosis& diagnosis, const DoctorStyle& style)
+      : diagnosis_(diagnosis), style_(style) {}
+
+  std::string write() {
+    write_machine();
+    for (const GpuDiagnosis& gpu : diagnosis_.gpus) write_gpu(gpu);
+    write_other_parents();
+    write_advice();
+    write_end();
+    return std::move(text_);
+  }
+
+ private:
+  [[nodiscard]] std::string coloured(const char* colour, std::string_view text) const {
+    return style_.colour ? format("\x1b[{}m{}\x1b[0m", colour, text) : std::string(text);
+  }
+
+  // A paragraph that starts at `indent`, its further lines at `further`.
+  void paragraph(std::size_t indent, std::size_t further, const std::string& text,
+                 const char* colour = nullptr) {
+    const std::string wrapped = wrap(std::string(indent, ' ') + text, style_.width, further);
+    for (const std::string_view line : lines(wrapped)) {
+      text_ += (colour != nullptr ? coloured(colour, line) : std::string(line)) + "\n";
+    }
+  }
+
+  void rows(std::size_t indent, const std::vector<std::vector<std::string>>& cells) {
+    const std::string laid_out = table(cells, false);
+    for (const std::string_view line : lines(laid_out)) {
+      text_ += std::string(indent, ' ').append(line) + "\n";
+    }
+  }
+
+  void write_machine() {
+    const Facts& facts = *diagnosis_.facts;
+    std::vector<std::string> parts;
+    if (facts.product.is_known()) parts.push_back(*facts.product.value());
+    if (facts.cpu.is_known()) parts.push_back(facts.cpu.value()->model);
+    if (facts.distribution.is_known()) parts.push_back(*facts.distribution.value());
+    if (facts.kernel.release.is_known()) parts.push_back("Linux " + *facts.kernel.release.value());
+    paragraph(0, 2, printable(join(parts, " · ")), kBold);
+    for (const Finding& finding : diagnosis_.findings) {
+      if (is_open(finding) && concerns_every_vm(*finding.rule)) write_finding(finding);
+    }
+    text_ += "\n";
+  }
+
+  // A finding that failed or is unknown: what is wanted, what was seen, what it means, what to do.
+  void write_finding(const Finding& finding) {
+    const Rule& rule = *finding.rule;
+    const std::vector<Field>& arguments = finding.outcome.arguments;
+    const bool failed = finding.outcome.kind == OutcomeKind::Fail;
+    const bool advice = rule.level == RuleLevel::Advice;
+    const char* mark = failed ? (advice ? "!" : "✗") : "?";
+    const char* colour = failed && !advice ? kRed : kYellow;
+    paragraph(2, 4,
+              coloured(colour, mark) + " " + translate(Message(rule.title, arguments)) +
+                  coloured(kDim, format(" [{}]", rule.id)));
+    for (const Evidence& evidence : finding.outcome.evidence) {
+      const std::string seen = printable(
+          evidence.source.empty() ? evidence.text : evidence.source + ": " + evidence.text);
+      paragraph(4, 6,
+                failed ? translate(Message(N_("seen: {evidence}"), {{"evidence", seen}}))
+                       : translate(Message(N_("not known: {evidence}"), {{"evidence", seen}})),
+                kDim);
+    }
+    if (!failed) return;
+    paragraph(4, 4, translate(Message(rule.why, arguments)));
+    paragraph(4, 6, "→ " + translate(Message(rule.remedy, arguments)));
+  }
+
+  [[nodiscard]] std::string verdict_sentence(const WayVerdict& way) const {
+    const std::vector<Field> fields = {{"way", way.way}};
+    switch (way.verdict) {
+      case Verdict::Ready:
+        return coloured(kGreen, "✓") + " " +
+               translate(Message(N_("{way}: ready. A VM can have a share of this GPU."), fields));
+      case Verdict::NeedsChanges:
+        return coloured(kYellow, "✗") + " " +
+               translate(Message(
+                   N_("{way}: needs changes. This GPU can be shared once this is done:"), fields));
+      case Verdict::Unknown:
+        return coloured(kYellow, "?") + " " +
+               translate(
+                   Message(N_("{way}: not known. What decides could not all be read:"), fields));
+      case Verdict::NeedsFirmware:
+        return coloured(kYellow, "✗") + " " +
+               translate(
+                   Message(N_("{way}: needs another setting in the firmware (BIOS):"), fields));
+      case Verdict::Impossible:
+        break;
+    }
+    return coloured(kRed, "✗") + " " +
+           translate(Message(N_("{way}: impossible on this machine as it is:"), fields));
+  }
+
+  void write_gpu(const GpuDiagnosis& diagnosis) {
+    const PciDevice& gpu = *diagnosis.gpu;
+    std::string name = format("{:04x}:{:04x}", gpu.vendor_id, gpu.device_id);
+    if (gpu.device_name) {
+      name = format("{} {} [{}]", gpu.vendor_name.value_or(""), *gpu.device_name, name);
+    }
+    const std::vector<Field> fields = {{"name", std::string(trim(printable(name)))},
+                                       {"address", to_text(gpu.address)},
+                                       {"driver", printable(gpu.driver.value_or(""))}};
+    paragraph(0, 2,
+              translate(gpu.driver.is_known()
+                            ? Message(N_("GPU {address}: {name}, driver {driver}"), fields)
+                            : Message(N_("GPU {address}: {name}, no driver"), fields)),
+              kBold);
+    for (const WayVerdict& way : diagnosis.ways) write_way(way);
+    write_types(diagnosis);
+    text_ += "\n";
+  }
+
+  void write_way(const WayVerdict& way) {
+    paragraph(0, 2, verdict_sentence(way));
+    for (const Finding* finding : way.deciding) {
+      if (!concerns_every_vm(*finding->rule)) write_finding(*finding);
+    }
+    const bool above = std::ranges::any_of(
+        way.deciding, [](const Finding* finding) { return concerns_every_vm(*finding->rule); });
+    if (above)
+      paragraph(2, 4, translate(N_("What is said above of the whole machine counts, too.")));
+  }
+
+  static std::string picture(const TypeCapacity& type) {
+    return type.size.width == 0 ? "-" : format("{}x{}", type.size.width, type.size.height);
+  }
+
+  void write_types(const GpuDiagnosis& diagnosis) {
+    const bool shareable = std::ranges::any_of(
+        diagnosis.ways, [](const WayVerdict& way) { return way.verdict != Verdict::Impossible; });
+    if (diagnosis.capacity.types.empty() || !shareable) return;
+    paragraph(2, 4,
+              diagnosis.predicted
+                  ? translate(N_("vGPU types to be expected (computed from the GPU's aperture):"))
+                  : translate(N_("vGPU types:")));
+    write_capacity(diagnosis.capacity);
+  }
+
+  void write_capacity(const Capacity& capacity) {
+    std::vector<std::vector<std::string>> cells = {
+        {translate(N_("type")), translate(N_("largest picture")), translate(N_("fit now")),
+         translate(N_("at most"))}};
+    for (const TypeCapacity& type : capacity.types) {
+      cells.push_back({printable(type.id), picture(type),
+                       type.available_known ? std::to_string(type.available) : "?",
+                       type.maximum ? std::to_string(*type.maximum) : "-"});
+    }
+    rows(4, cells);
+    for (const TypeCapacity& type : capacity.types) {
+      if (type.reason.empty()) continue;
+      paragraph(4, 6, printable(type.id) + ": " + translate(type.reason));
+    }
+  }
+
+  void write_other_parents() {
+    for (const Diagnosis::OtherParent& other : diagnosis_.other_parents) {
+      paragraph(0, 2,
+                translate(Message(N_("{parent} offers mediated devices, too (no GPU):"),
+                                  {{"parent", printable(other.parent->name)}})));
+      write_capacity(other.capacity);
+      text_ += "\n";
+    }
+  }
+
+  // Advice is only good for those who can have a vGPU at all.
+  [[nodiscard]] bool shareable() const {
+    return std::ranges::any_of(diagnosis_.gpus, [](const GpuDiagnosis& gpu) {
+      return std::ranges::any_of(
+          gpu.ways, [](const WayVerdict& way) { return way.verdict != Verdict::Impossible; });
+    });
+  }
+
+  void write_advice() {
+    if (!shareable()) return;
+    bool any = false;
+    for (const Finding& finding : diagnosis_.findings) {
+      const Rule& rule = *finding.rule;
+      if (rule.level != RuleLevel::Advice || concerns_every_vm(rule)) continue;
+      if (finding.outcome.kind != OutcomeKind::Fail) continue;
+      if (!any) paragraph(0, 2, translate(N_("Good to know:")), kBold);
+      any = true;
+      const std::vector<Field>& arguments = finding.outcome.arguments;
+      paragraph(0, 2,
+                coloured(kYellow, "!") + " " + translate(Message(rule.why, arguments)) +
+                    coloured(kDim, format(" [{}]", rule.id)));
+      paragraph(2, 4, "→ " + translate(Message(rule.remedy, arguments)));
+    }
+    if (any) text_ += "\n";
+  }
+
+  void write_end() {
+    const Facts& facts = *diagnosis_.facts;
+    const bool unread = std::ranges::any_of(diagnosis_.findings, [](const Finding& finding) {
+      return finding.outcome.kind == OutcomeKind::Unknown;
+    });
+    if (unread && facts.is_live && !facts.is_root) {
+      paragraph(0, 2,
+                translate(N_("Some facts are for root only. For all of them: sudo cleave doctor")));
+    }
+    if (diagnosis_.ready()) {
+      paragraph(0, 2, translate(N_("Next: cleave up starts a VM on this GPU.")));
+    } else {
+      paragraph(0, 2, translate(N_("No vGPU can be had right now.")));
+    }
+  }
+
+  const Diagnosis& diagnosis_;
+  const DoctorStyle& style_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string doctor_text(const Diagnosis& diagnosis, const DoctorStyle& style) {
+  return DoctorText(diagnosis, style).write();
+}
+
+}  // namespace cleave

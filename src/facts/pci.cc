@@ -1,0 +1,36 @@
+#include "facts/pci.h"
+
+#include "base/format.h"
+#include "base/text.h"
+
+namespace cleave {
+
+std::optional<PciAddress> parse_pci_address(std::string_view text) {
+  PciAddress address;
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  if (text.find(':', colon + 1) != std::string_view::npos) {
+    // The kernel prints the domain with %04x: four digits or more, at most those of 32 bits.
+    const auto domain = parse_unsigned<std::uint32_t>(text.substr(0, colon), 16);
+    if (!domain || colon < 4 || colon > 8) return std::nullopt;
+    address.domain = *domain;
+    text.remove_prefix(colon + 1);
+  }
+  constexpr size_t kLength = std::string_view("00:02.0").size();
+  if (text.size() != kLength || text[2] != ':' || text[5] != '.') return std::nullopt;
+  const auto bus = parse_unsigned<std::uint8_t>(text.substr(0, 2), 16);
+  const auto device = parse_unsigned<std::uint8_t>(text.substr(3, 2), 16);
+  const auto function = parse_unsigned<std::uint8_t>(text.substr(6, 1), 8);
+  if (!bus || !device || *device > 31 || !function) return std::nullopt;
+  address.bus = *bus;
+  address.device = *device;
+  address.function = *function;
+  return address;
+}
+
+std::string to_text(const PciAddress& address) {
+  return format("{:04x}:{:02x}:{:02x}.{}", address.domain, address.bus, address.device,
+                address.function);
+}
+
+}  // namespace cleave

@@ -1,0 +1,49 @@
+// /proc/cpuinfo. Every processor of a machine that Linux runs on has the same features, so the
+// first one's are taken.
+#include <algorithm>
+
+#include "base/text.h"
+#include "facts/readers/readers.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::size_t kMaximumSize = std::size_t{16} << 20U;  // 2 KB a processor, 8,192 of them
+
+bool has_flag(const std::vector<std::string_view>& flags, std::string_view flag) {
+  return std::ranges::find(flags, flag) != flags.end();
+}
+
+// "model name\t: Intel(R) …" → what stands behind the colon.
+std::string_view value_of(std::string_view line) {
+  const size_t colon = line.find(':');
+  return colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1));
+}
+
+}  // namespace
+
+Fact<CpuFacts> read_cpu(const HostReader& host) {
+  const std::string path = "/proc/cpuinfo";
+  const auto text = host.read_file(path, kMaximumSize);
+  if (!text) return fact_from_error<CpuFacts>(text.error(), path);
+  CpuFacts cpu;
+  bool flags_seen = false;
+  for (const std::string_view line : lines(*text)) {
+    if (line.starts_with("processor")) ++cpu.threads;
+    if (cpu.threads > 1) continue;
+    if (line.starts_with("vendor_id")) cpu.vendor = value_of(line);
+    if (line.starts_with("model name")) cpu.model = value_of(line);
+    if (line.starts_with("flags")) {
+      const auto flags = words(value_of(line));
+      flags_seen = !flags.empty();
+      cpu.vmx = has_flag(flags, "vmx");
+      cpu.svm = has_flag(flags, "svm");
+      cpu.hypervisor = has_flag(flags, "hypervisor");
+    }
+  }
+  // Without flags nobody can say that the processor has no VMX.
+  if (!flags_seen) return Unreadable{.path = path, .why = "no flags of an x86 processor"};
+  return {std::move(cpu), path};
+}
+
+}  // namespace cleave

@@ -1,0 +1,80 @@
+// /sys/bus/pci/devices. Attributes: Documentation/ABI/testing/sysfs-bus-pci.
+#include <algorithm>
+#include <cerrno>
+
+#include "base/text.h"
+#include "facts/readers/readers.h"
+
+namespace cleave {
+namespace {
+
+const std::string kDevices = "/sys/bus/pci/devices";
+
+template <std::unsigned_integral Unsigned>
+Result<Unsigned> read_id(const HostReader& host, const PciDevice& device, std::string_view name) {
+  const std::string path = join_path(device.sysfs_path, name);
+  const std::string text = TRY(host.read_file(path));
+  if (const auto id = parse_hexadecimal<Unsigned>(trim(text))) return *id;
+  return system_error(EINVAL, Message(N_("Could not read {path}"), {{"path", path}}), path);
+}
+
+// One line each: start, end, flags.
+std::vector<PciRegion> parse_regions(std::string_view text) {
+  std::vector<PciRegion> regions;
+  for (const std::string_view line : lines(text)) {
+    const auto columns = words(line);
+    if (columns.size() != 3) break;
+    const auto start = parse_hexadecimal<std::uint64_t>(columns[0]);
+    const auto end = parse_hexadecimal<std::uint64_t>(columns[1]);
+    const auto flags = parse_hexadecimal<std::uint64_t>(columns[2]);
+    if (!start || !end || !flags) break;
+    regions.push_back({.start = *start, .end = *end, .flags = *flags});
+  }
+  return regions;
+}
+
+Result<PciDevice> read_device(const HostReader& host, const std::string& name,
+                              const PciAddress& address) {
+  PciDevice device;
+  device.address = address;
+  device.sysfs_path = join_path(kDevices, name);
+  device.vendor_id = TRY(read_id<std::uint16_t>(host, device, "vendor"));
+  device.device_id = TRY(read_id<std::uint16_t>(host, device, "device"));
+  device.class_code = TRY(read_id<std::uint32_t>(host, device, "class"));
+  device.driver = read_link_name_fact(host, join_path(device.sysfs_path, "driver"));
+  device.iommu_group = read_link_number_fact(host, join_path(device.sysfs_path, "iommu_group"));
+  device.sriov_total_vfs = read_number_fact(host, join_path(device.sysfs_path, "sriov_totalvfs"));
+  // Of the rest a machine has hundreds, and only that of GPUs is asked for.
+  if (!device.is_gpu()) return device;
+  device.subsystem_vendor_id = TRY(read_id<std::uint16_t>(host, device, "subsystem_vendor"));
+  device.subsystem_device_id = TRY(read_id<std::uint16_t>(host, device, "subsystem_device"));
+  device.revision = TRY(read_id<std::uint8_t>(host, device, "revision"));
+  device.regions = parse_regions(TRY(host.read_file(join_path(device.sysfs_path, "resource"))));
+  return device;
+}
+
+}  // namespace
+
+Fact<std::vector<PciDevice>> read_pci_devices(const HostReader& host) {
+  using Devices = std::vector<PciDevice>;
+  const auto names = read_names_fact(host, kDevices, "/sys/bus");
+  if (names.unreadable() != nullptr) return *names.unreadable();
+  if (names.is_absent()) return {Absent{}, kDevices};
+  Devices devices;
+  for (const std::string& name : *names.value()) {
+    const auto address = parse_pci_address(name);
+    if (!address) continue;
+    auto device = read_device(host, name, *address);
+    if (device) {
+      devices.push_back(std::move(*device));
+    } else if (device.error().code != ErrorCode::NotFound) {
+      // One device that cannot be known may be the GPU that all is about.
+      return fact_from_error<Devices>(device.error(), device.error().path);
+    }  // else it was unplugged between the listing and now
+  }
+  std::ranges::sort(devices, {}, &PciDevice::address);
+  read_pci_names(host, devices);
+  return {std::move(devices), kDevices};
+}
+
+}  // namespace cleave

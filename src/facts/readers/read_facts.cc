@@ -1,0 +1,71 @@
+#include "facts/readers/read_facts.h"
+
+#include <algorithm>
+
+#include "facts/readers/readers.h"
+
+namespace cleave {
+namespace {
+
+using Names = std::set<std::string, std::less<>>;
+
+// The modules that rules ask about: what GPUs, KVM and VFIO need, and the drivers that are bound
+// to GPUs and to parents of mediated devices.
+Names wanted_modules(const Facts& facts) {
+  Names names = {"i915",   "kvm",  "kvm_amd",   "kvm_intel",        "kvmgt",    "mdev",
+                 "nvidia", "vfio", "vfio_mdev", "vfio_iommu_type1", "vfio_pci", "xe"};
+  const auto add = [&names](const Fact<std::string>& driver) {
+    if (!driver.is_known()) return;
+    std::string name = *driver.value();
+    std::ranges::replace(name, '-', '_');
+    names.insert(std::move(name));
+  };
+  if (const auto* devices = facts.pci_devices.value()) {
+    for (const PciDevice& device : *devices) {
+      if (device.is_gpu()) add(device.driver);
+    }
+  }
+  if (const auto* parents = facts.mdev_parents.value()) {
+    for (const MdevParent& parent : *parents) {
+      add(parent.driver);
+      // A parent on no bus has no driver link; the type's id starts with the driver's name
+      // (drivers/vfio/mdev/mdev_sysfs.c, mdev_type_add).
+      if (!parent.driver.is_absent() || parent.types.empty()) continue;
+      const std::string& id = parent.types.front().id;
+      names.insert(id.substr(0, id.find('-')));
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+Facts read_facts(const HostReader& host) {
+  Facts facts;
+  facts.is_live = host.is_live();
+  facts.is_root = read_is_root(host);
+  facts.cpu = read_cpu(host);
+  facts.kvm = read_kvm(host);
+  facts.iommu = read_iommu(host);
+  facts.memory_lock = read_memory_lock_limit(host);
+  facts.memory_bytes = read_memory_bytes(host);
+  facts.product = read_product(host);
+  facts.distribution = read_distribution(host);
+  facts.render_nodes = read_render_nodes(host);
+
+  facts.pci_devices = read_pci_devices(host);
+  facts.mdev_parents = read_mdev_parents(host);
+  facts.mediated_devices = read_mediated_devices(host);
+
+  facts.kernel = read_running_kernel(host);
+  if (const std::string* release = facts.kernel.release.value()) {
+    facts.kernel.config = read_kernel_config(host, *release);
+  } else {
+    facts.kernel.config =
+        Unreadable{.path = facts.kernel.release.source(), .why = "no kernel release"};
+  }
+  read_modules(host, wanted_modules(facts), facts.kernel);
+  return facts;
+}
+
+}  // namespace cleave

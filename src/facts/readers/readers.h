@@ -1,0 +1,77 @@
+// The readers that read_facts joins, one source of facts per file. Each looks through a
+// HostReader, which cannot write. What may not be read becomes Unreadable, never Absent.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "facts/facts.h"
+#include "host/host.h"
+
+namespace cleave {
+
+// --- reading one attribute (attribute.cc)
+
+// Absent for NotFound, otherwise Unreadable with the system's words.
+template <typename T>
+Fact<T> fact_from_error(const Error& error, std::string_view path);
+
+// What the file says, without blanks around it.
+Fact<std::string> read_text_fact(const HostReader& host, const std::string& path);
+// A decimal number. Text that is none is Unreadable.
+Fact<std::uint32_t> read_number_fact(const HostReader& host, const std::string& path);
+// The last part of a link's target: a bound driver, an IOMMU group.
+Fact<std::string> read_link_name_fact(const HostReader& host, const std::string& path);
+// As above, where the name is a number.
+Fact<std::uint32_t> read_link_number_fact(const HostReader& host, const std::string& path);
+// The names in a directory. Where the directory is missing, `subsystem` (which exists wherever
+// sysfs is mounted) tells "the kernel has none" from "sysfs cannot be seen here".
+Fact<std::vector<std::string>> read_names_fact(const HostReader& host, const std::string& path,
+                                               const std::string& subsystem);
+// The system's words for an error.
+std::string why(const Error& error);
+
+// --- the sources
+
+Fact<CpuFacts> read_cpu(const HostReader& host);                        // cpu.cc
+KvmFacts read_kvm(const HostReader& host);                              // kvm.cc
+IommuFacts read_iommu(const HostReader& host);                          // iommu.cc
+Fact<MemoryLockLimit> read_memory_lock_limit(const HostReader& host);   // limits.cc
+Fact<std::vector<PciDevice>> read_pci_devices(const HostReader& host);  // pci.cc
+
+// mdev.cc
+Fact<std::vector<MdevParent>> read_mdev_parents(const HostReader& host);
+Fact<std::vector<MediatedDevice>> read_mediated_devices(const HostReader& host);
+
+// Release, version and command line; configuration and modules have readers of their own.
+KernelFacts read_running_kernel(const HostReader& host);  // kernel.cc
+Fact<KernelConfig> read_kernel_config(const HostReader& host, std::string_view release);
+// Fills modules, module_list and module_files for `names` (with underscores).
+void read_modules(const HostReader& host, const std::set<std::string, std::less<>>& names,
+                  KernelFacts& kernel);  // modules.cc
+
+// system.cc
+Fact<std::uint64_t> read_memory_bytes(const HostReader& host);
+Fact<std::string> read_product(const HostReader& host);
+Fact<std::string> read_distribution(const HostReader& host);
+Fact<std::vector<std::string>> read_render_nodes(const HostReader& host);
+bool read_is_root(const HostReader& host);
+
+// Fills `users` and `users_complete`. Looks through all processes, but only if there is a device
+// that one of them could have open.
+void read_device_users(const HostReader& host, std::vector<MediatedDevice>& devices);
+
+// Fills vendor_name and device_name of GPUs.
+void read_pci_names(const HostReader& host, std::vector<PciDevice>& devices);  // pci_ids.cc
+
+// ---------------------------------------------------------------------------------------------
+
+template <typename T>
+Fact<T> fact_from_error(const Error& error, std::string_view path) {
+  if (error.code == ErrorCode::NotFound) return Fact<T>(Absent{}, std::string(path));
+  return Fact<T>(Unreadable{.path = std::string(path), .why = why(error)});
+}
+
+}  // namespace cleave

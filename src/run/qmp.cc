@@ -1,0 +1,211 @@
+#include "run/qmp.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "run/error.h"
+
+namespace cleave {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// QEMU's largest answers (query-qmp-schema) have some 200 KiB; a peer that sends more than this
+// without an end of line is not QEMU.
+constexpr size_t kMaximumMessage = size_t{2} << 20U;
+// Events that nobody fetched; the oldest are dropped, so that a guest cannot fill our memory.
+constexpr size_t kMaximumEvents = 64;
+// QEMU listens long before it answers, so this delays nothing.
+constexpr auto kRetryPause = std::chrono::milliseconds(1);
+
+Error silence() { return system_error(ETIMEDOUT, Message(N_("QEMU's monitor did not answer"))); }
+
+Error gone(int error_number = ECONNRESET) {
+  return system_error(error_number, Message(N_("QEMU's monitor is gone")));
+}
+
+Error garbage() {
+  return error_of(ErrorCode::Malformed, {N_("QEMU's monitor sent something that is no answer")});
+}
+
+// A year is for ever, and does not overflow the clock.
+Clock::time_point end_of(std::chrono::milliseconds limit) {
+  return Clock::now() + std::min<std::chrono::milliseconds>(limit, std::chrono::years(1));
+}
+
+// True when `events` came, false at `end`.
+Result<bool> wait_for(int descriptor, short events, Clock::time_point end) {
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+    pollfd waiting{.fd = descriptor, .events = events, .revents = 0};
+    const int count =
+        ::poll(&waiting, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000)));
+    if (count > 0) return true;
+    if (count < 0 && errno != EINTR) return gone(errno);
+    if (count == 0 && left <= 0) return false;
+  }
+}
+
+Result<void> send_all(int descriptor, std::string_view bytes, Clock::time_point end) {
+  while (!bytes.empty()) {
+    const ssize_t sent =
+        ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) {
+      bytes.remove_prefix(static_cast<size_t>(sent));
+    } else if (errno == EAGAIN) {
+      if (!TRY(wait_for(descriptor, POLLOUT, end))) return silence();
+    } else if (errno != EINTR) {
+      return gone(errno == EPIPE ? ECONNRESET : errno);
+    }
+  }
+  return {};
+}
+
+// One try; the errno of connect(2) if it failed.
+Result<OwnedFd> connect_once(const std::string& path) {
+  const Message failed(N_("Could not connect to QEMU's monitor at {path}"), {{"path", path}});
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return system_error(ENAMETOOLONG, failed, path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return system_error(errno, failed, path);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return system_error(errno, failed, path);
+  }
+  return socket;
+}
+
+Error refusal(const std::string& command, const Json& error) {
+  const std::string error_class(error.text_of("class"));
+  ErrorCode code = ErrorCode::Io;
+  if (error_class == "CommandNotFound") code = ErrorCode::Unsupported;
+  if (error_class == "DeviceNotFound") code = ErrorCode::NotFound;
+  return error_of(
+      code, {N_("QEMU refused {command}: {text} ({class})"),
+             {{"command", command}, {"text", error.text_of("desc")}, {"class", error_class}}});
+}
+
+}  // namespace
+
+Result<QmpClient> QmpClient::connect(const std::string& socket_path,
+                                     std::chrono::milliseconds limit,
+                                     const std::function<bool()>& give_up) {
+  const auto end = end_of(limit);
+  while (true) {
+    Result<OwnedFd> socket = connect_once(socket_path);
+    if (socket) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+      return negotiate(std::move(*socket), left);
+    }
+    // Not there yet, or made and not yet listening. EAGAIN: its queue is full.
+    const int error_number = socket.error().error_number;
+    const bool may_come =
+        error_number == ENOENT || error_number == ECONNREFUSED || error_number == EAGAIN;
+    if (!may_come || Clock::now() >= end || (give_up && give_up())) {
+      return std::move(socket).error();
+    }
+    std::this_thread::sleep_for(kRetryPause);
+  }
+}
+
+Result<QmpClient> QmpClient::negotiate(OwnedFd socket, std::chrono::milliseconds limit) {
+  const auto end = end_of(limit);
+  QmpClient client(std::move(socket));
+  const std::optional<Json> greeting = TRY(client.read_message(end));
+  if (!greeting) return silence();
+  if (greeting->find("QMP") == nullptr) return garbage();
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+  TRY(client.execute("qmp_capabilities", Json::object(), left));
+  return client;
+}
+
+Result<Json> QmpClient::execute(const std::string& command, Json arguments,
+                                std::chrono::milliseconds limit) {
+  const auto end = end_of(limit);
+  const std::uint64_t id = next_id_++;
+  Json request = Json::object();
+  request.set("execute", command);
+  if (const auto* members = arguments.as_object(); members != nullptr && !members->empty()) {
+    request.set("arguments", std::move(arguments));
+  }
+  request.set("id", id);
+  TRY(send_all(socket_.get(), to_text(request) + "\n", end));
+  while (true) {
+    const std::optional<Json> message = TRY(read_message(end));
+    if (!message) return silence();
+    if (message->find("event") != nullptr) {
+      keep_event(*message);
+      continue;
+    }
+    const Json* result = message->find("return");
+    const Json* error = message->find("error");
+    if (result == nullptr && error == nullptr) return garbage();
+    // The late answer to an earlier command that was given up. An answer without an id is QEMU's
+    // word that it could not even read the request.
+    const Json* answered = message->find("id");
+    if (answered != nullptr && answered->as_unsigned() != id) continue;
+    if (error != nullptr) return refusal(command, *error);
+    return *result;
+  }
+}
+
+Result<std::optional<QmpEvent>> QmpClient::next_event(std::chrono::milliseconds limit) {
+  const auto end = end_of(limit);
+  while (events_.empty()) {
+    const std::optional<Json> message = TRY(read_message(end));
+    if (!message) return std::optional<QmpEvent>();
+    if (message->find("event") != nullptr) {
+      keep_event(*message);
+    } else if (message->find("return") == nullptr && message->find("error") == nullptr) {
+      return garbage();
+    }
+  }
+  std::optional<QmpEvent> event(std::move(events_.front()));
+  events_.erase(events_.begin());
+  return event;
+}
+
+void QmpClient::keep_event(const Json& message) {
+  QmpEvent event;
+  event.name = message.text_of("event");
+  if (const Json* data = message.find("data")) event.data = *data;
+  if (events_.size() == kMaximumEvents) events_.erase(events_.begin());
+  events_.push_back(std::move(event));
+}
+
+Result<std::optional<Json>> QmpClient::read_message(Clock::time_point end) {
+  while (true) {
+    const size_t line_end = buffer_.find('\n', searched_);
+    if (line_end != std::string::npos) {
+      const std::string line = buffer_.substr(0, line_end);
+      buffer_.erase(0, line_end + 1);
+      searched_ = 0;
+      Result<Json> message = parse_json(line);
+      if (!message || message->as_object() == nullptr) return garbage();
+      return std::optional<Json>(std::move(*message));
+    }
+    searched_ = buffer_.size();
+    if (buffer_.size() > kMaximumMessage) return garbage();
+    std::array<char, 16384> bytes{};
+    const ssize_t count = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (count > 0) {
+      buffer_.append(bytes.data(), static_cast<size_t>(count));
+    } else if (count == 0) {
+      return gone();
+    } else if (errno == EAGAIN) {
+      if (!TRY(wait_for(socket_.get(), POLLIN, end))) return std::optional<Json>();
+    } else if (errno != EINTR) {
+      return gone(errno);
+    }
+  }
+}
+
+}  // namespace cleave

@@ -1,0 +1,11 @@
+// One function per way, for all.cc.
+#pragma once
+
+#include "ways/way.h"
+
+namespace cleave {
+
+const Way& gvt_g_way();
+const Way& mdev_way();
+
+}  // namespace cleave

@@ -1,0 +1,53 @@
+"""A booted virtual laptop for tests, and cleave run on this machine."""
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+import uuid
+
+CLEAVE = os.environ["CLEAVE"]  # set by CMake: the release build, as users have it
+
+
+def cleave(*words, timeout=300, **options):
+    """Runs cleave on this machine."""
+    return subprocess.run([CLEAVE, *words], capture_output=True, text=True, timeout=timeout,
+                          check=False, **options)
+
+
+class LaptopTest(unittest.TestCase):
+    """Tests that share one laptop, booted before the first of them."""
+
+    module_parameters = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.name = f"test-{uuid.uuid4().hex[:8]}"
+        parameters = [word for parameter in cls.module_parameters
+                      for word in ("--module-parameter", parameter)]
+        started = cleave("lab", "up", "--name", cls.name, *parameters, timeout=600)
+        if started.returncode != 0:
+            raise AssertionError(f"the laptop did not start:\n{started.stdout}{started.stderr}")
+
+    @classmethod
+    def tearDownClass(cls):
+        cleave("lab", "down", "--name", cls.name)
+
+    def run_in_laptop(self, *argv, fetch=(), timeout=300):
+        gets = [word for path in fetch for word in ("--get", path)]
+        return cleave("lab", "run", "--name", self.name, *gets, "--", *argv, timeout=timeout)
+
+    def laptop_cleave(self, *words, **options):
+        return self.run_in_laptop(CLEAVE, *words, **options)
+
+    def laptop_json(self, *words, expected_status=0):
+        result = self.laptop_cleave(*words, "--json")
+        self.assertEqual(result.returncode, expected_status, result.stdout + result.stderr)
+        return json.loads(result.stdout)
+
+
+def png_size(path):
+    """Width and height from the header of a PNG (its specification, section 11.2.2)."""
+    header = pathlib.Path(path).read_bytes()[:24]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n", header
+    return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")

@@ -1,0 +1,374 @@
+// Each rule on a machine built by hand: a good one, changed in one place.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "analysis/rule.h"
+#include "base/format.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20U;
+
+template <typename T>
+Fact<T> known(T value, std::string source) {
+  return {std::move(value), std::move(source)};
+}
+
+// The GPU inside the facts; a Fact shows its value read-only, these facts are the test's own.
+PciDevice& gpu_of(Facts& facts) {
+  return const_cast<PciDevice&>(facts.pci_devices.value()->front());
+}
+
+void set_aperture(PciDevice& gpu, std::uint64_t megabytes) {
+  gpu.regions.assign(3, PciRegion{});
+  gpu.regions[2] = {0x4000000000, 0x4000000000 + megabytes * kMegabyte - 1, 0x14220c};
+}
+
+MdevParent gvt_parent(std::uint32_t available) {
+  MdevParent parent;
+  parent.name = "0000:00:02.0";
+  parent.sysfs_path = "/sys/devices/pci0000:00/0000:00:02.0";
+  parent.pci = PciAddress{0, 0, 2, 0};
+  MdevType type;
+  type.id = "i915-GVTg_V5_4";
+  type.description = known<std::string>(
+      "low_gm_size: 128MB\nhigh_gm_size: 512MB\nfence: 4\nresolution: 1920x1200\nweight: 4\n",
+      "description");
+  type.available_instances = known(available, "available_instances");
+  parent.types.push_back(std::move(type));
+  return parent;
+}
+
+void set_parameter(Facts& facts, const char* module, const char* name, Fact<std::string> value) {
+  facts.kernel.modules[module].parameters[name] = std::move(value);
+}
+
+void register_parent(Facts& facts, std::uint32_t available = 1) {
+  facts.mdev_parents = known(std::vector{gvt_parent(available)}, "/sys/class/mdev_bus");
+}
+
+// A Comet Lake laptop in which everything is in order but the parent is not registered yet, so
+// that each rule has to look at its own source.
+Facts laptop() {
+  Facts facts;
+  CpuFacts cpu;
+  cpu.vmx = true;
+  facts.cpu = known(cpu, "/proc/cpuinfo");
+  facts.kvm.node = known(true, "/dev/kvm");
+  facts.kvm.accessible = known(true, "/dev/kvm");
+  facts.kernel.release = known<std::string>("6.8.0-60-generic", "/proc/sys/kernel/osrelease");
+  facts.kernel.command_line = known(parse_kernel_command_line("quiet"), "/proc/cmdline");
+  facts.kernel.config = known(KernelConfig{{"DRM_I915_GVT_KVMGT", "m"}}, "/boot/config");
+  facts.kernel.module_list = known(true, "/proc/modules");
+  facts.kernel.modules["i915"].loaded = true;
+  facts.kernel.modules["kvmgt"].loaded = true;
+  facts.kernel.modules["kvm"].loaded = true;
+  set_parameter(facts, "i915", "enable_gvt", known<std::string>("Y", "/sys/…/enable_gvt"));
+  set_parameter(facts, "i915", "enable_guc", known<std::string>("-1", "/sys/…/enable_guc"));
+  set_parameter(facts, "kvm", "ignore_msrs", known<std::string>("Y", "/sys/…/ignore_msrs"));
+  facts.iommu.units = known(std::vector<std::string>{"dmar0"}, "/sys/class/iommu");
+  facts.iommu.dmar_table = known(true, "DMAR");
+  facts.iommu.ivrs_table = {Absent{}, "IVRS"};
+  facts.iommu.groups = known(12U, "/sys/kernel/iommu_groups");
+  PciDevice gpu;
+  gpu.address = {0, 0, 2, 0};
+  gpu.sysfs_path = "/sys/bus/pci/devices/0000:00:02.0";
+  gpu.vendor_id = 0x8086;
+  gpu.device_id = 0x9B41;
+  gpu.class_code = 0x030000;
+  gpu.driver = known<std::string>("i915", "driver");
+  gpu.iommu_group = known(1U, "iommu_group");
+  set_aperture(gpu, 256);
+  facts.pci_devices = known(std::vector{gpu}, "/sys/bus/pci/devices");
+  facts.mdev_parents = {Absent{}, "/sys/class/mdev_bus"};
+  facts.mediated_devices = {Absent{}, "/sys/bus/mdev/devices"};
+  facts.memory_lock = known(MemoryLockLimit{}, "/proc/self/limits");
+  facts.render_nodes = known(std::vector<std::string>{"renderD128"}, "/dev/dri");
+  return facts;
+}
+
+Outcome outcome_of(const Facts& facts, std::string_view id) {
+  for (const Finding& finding : run_rules(facts)) {
+    if (id == finding.rule->id) return finding.outcome;
+  }
+  ADD_FAILURE() << "rule " << id << " was not run";
+  return Outcome::not_applicable();
+}
+
+struct Case {
+  const char* rule;
+  OutcomeKind expected;
+  const char* what;
+  std::function<void(Facts&)> change;
+};
+
+const Unreadable kClosed{"/closed", "Permission denied"};
+constexpr OutcomeKind kPass = OutcomeKind::Pass;
+constexpr OutcomeKind kFail = OutcomeKind::Fail;
+constexpr OutcomeKind kUnknown = OutcomeKind::Unknown;
+constexpr OutcomeKind kNone = OutcomeKind::NotApplicable;
+
+void no_vmx(Facts& facts) { facts.cpu = known(CpuFacts{}, "/proc/cpuinfo"); }
+
+void set_command_line(Facts& facts, const char* text) {
+  facts.kernel.command_line = known(parse_kernel_command_line(text), "/proc/cmdline");
+}
+
+std::vector<Case> machine_cases() {
+  return {
+      {"cpu.virtualisation", kPass, "vmx", [](Facts&) {}},
+      {"cpu.virtualisation", kFail, "none", no_vmx},
+      {"cpu.virtualisation", kUnknown, "closed", [](Facts& f) { f.cpu = kClosed; }},
+      {"kvm.node", kPass, "there", [](Facts&) {}},
+      {"kvm.node", kFail, "absent", [](Facts& f) { f.kvm.node = {Absent{}, "/dev/kvm"}; }},
+      {"kvm.node", kFail, "a file", [](Facts& f) { f.kvm.node = known(false, "/dev/kvm"); }},
+      {"kvm.node", kUnknown, "closed", [](Facts& f) { f.kvm.node = kClosed; }},
+      {"kvm.node", kUnknown, "never read", [](Facts& f) { f.kvm.node = {}; }},
+      {"kvm.node", kNone, "nothing to switch on",
+       [](Facts& f) {
+         no_vmx(f);
+         f.kvm.node = {Absent{}, "/dev/kvm"};
+       }},
+      {"kvm.believable", kPass, "vmx", [](Facts&) {}},
+      {"kvm.believable", kFail, "a node without vmx", no_vmx},
+      {"kvm.believable", kUnknown, "cpu closed", [](Facts& f) { f.cpu = kClosed; }},
+      {"kvm.believable", kNone, "no node", [](Facts& f) { f.kvm.node = {Absent{}, "/dev/kvm"}; }},
+      {"kvm.accessible", kPass, "open", [](Facts&) {}},
+      {"kvm.accessible", kFail, "closed to this user",
+       [](Facts& f) { f.kvm.accessible = known(false, "/dev/kvm"); }},
+      {"kvm.accessible", kUnknown, "closed", [](Facts& f) { f.kvm.accessible = kClosed; }},
+      {"kvm.ignore_msrs", kPass, "Y", [](Facts&) {}},
+      {"kvm.ignore_msrs", kFail, "N",
+       [](Facts& f) { set_parameter(f, "kvm", "ignore_msrs", known<std::string>("N", "p")); }},
+      {"kvm.ignore_msrs", kUnknown, "closed",
+       [](Facts& f) { set_parameter(f, "kvm", "ignore_msrs", kClosed); }},
+      {"iommu.firmware_table", kPass, "DMAR", [](Facts&) {}},
+      {"iommu.firmware_table", kFail, "no table",
+       [](Facts& f) { f.iommu.dmar_table = {Absent{}, "DMAR"}; }},
+      {"iommu.firmware_table", kUnknown, "closed", [](Facts& f) { f.iommu.dmar_table = kClosed; }},
+      {"iommu.present", kPass, "dmar0", [](Facts&) {}},
+      {"iommu.present", kFail, "none", [](Facts& f) { f.iommu.units = {Absent{}, "iommu"}; }},
+      {"iommu.present", kUnknown, "closed", [](Facts& f) { f.iommu.units = kClosed; }},
+      {"limits.memory_lock", kPass, "unlimited", [](Facts&) {}},
+      {"limits.memory_lock", kFail, "8 MB",
+       [](Facts& f) { f.memory_lock = known(MemoryLockLimit{8 * kMegabyte, 8 * kMegabyte}, "l"); }},
+      {"limits.memory_lock", kPass, "the hard limit counts",
+       [](Facts& f) { f.memory_lock = known(MemoryLockLimit{8 * kMegabyte, std::nullopt}, "l"); }},
+      {"limits.memory_lock", kUnknown, "closed", [](Facts& f) { f.memory_lock = kClosed; }},
+      {"display.render_node", kPass, "there", [](Facts&) {}},
+      {"display.render_node", kFail, "none", [](Facts& f) { f.render_nodes = {Absent{}, "d"}; }},
+      {"display.render_node", kUnknown, "closed", [](Facts& f) { f.render_nodes = kClosed; }},
+      {"gpu.present", kPass, "there", [](Facts&) {}},
+      {"gpu.present", kFail, "none",
+       [](Facts& f) { f.pci_devices = known(std::vector<PciDevice>(), "p"); }},
+      {"gpu.present", kUnknown, "closed", [](Facts& f) { f.pci_devices = kClosed; }},
+  };
+}
+
+std::vector<Case> gpu_cases() {
+  const auto release = [](const char* text) {
+    return [text](Facts& f) { f.kernel.release = known<std::string>(text, "osrelease"); };
+  };
+  const auto aperture = [](std::uint64_t megabytes) {
+    return [megabytes](Facts& f) { set_aperture(gpu_of(f), megabytes); };
+  };
+  const auto guc = [](const char* value) {
+    return [value](Facts& f) {
+      set_parameter(f, "i915", "enable_guc", known<std::string>(value, "p"));
+    };
+  };
+  const auto device = [](std::uint16_t id) { return [id](Facts& f) { gpu_of(f).device_id = id; }; };
+  const auto gvt_on_line = [](const char* line, bool live) {
+    return [line, live](Facts& f) {
+      f.kernel.modules["i915"].parameters.erase("enable_gvt");
+      if (live) set_parameter(f, "i915", "enable_gvt", kClosed);
+      f.kernel.modules["kvmgt"].loaded = false;
+      set_command_line(f, line);
+    };
+  };
+  const auto no_module = [](Facts& f) { f.kernel.modules["kvmgt"] = {}; };
+  return {
+      {"gpu.vendor", kPass, "Intel", [](Facts&) {}},
+      {"gpu.vendor", kFail, "AMD", [](Facts& f) { gpu_of(f).vendor_id = 0x1002; }},
+      {"gvt_g.generation", kPass, "Comet Lake", [](Facts&) {}},
+      {"gvt_g.generation", kFail, "Gemini Lake", device(0x3185)},
+      {"gvt_g.generation", kUnknown, "an id of the future", device(0xFFF0)},
+      {"gvt_g.generation", kNone, "AMD", [](Facts& f) { gpu_of(f).vendor_id = 0x1002; }},
+      {"gvt_g.kvm", kPass, "vmx", [](Facts&) {}},
+      {"gvt_g.kvm", kFail, "no vmx", no_vmx},
+      {"gvt_g.kvm", kUnknown, "closed", [](Facts& f) { f.cpu = kClosed; }},
+      {"gvt_g.kvm", kPass, "no vmx, but types are offered",
+       [](Facts& f) {
+         no_vmx(f);
+         register_parent(f);
+       }},
+      {"gvt_g.kvm", kNone, "Tiger Lake", device(0x9A49)},
+      {"gvt_g.aperture", kPass, "256 MB", aperture(256)},
+      {"gvt_g.aperture", kPass, "2048 MB", aperture(2048)},
+      {"gvt_g.aperture", kFail, "128 MB", aperture(128)},
+      {"gvt_g.aperture", kFail, "4096 MB", aperture(4096)},
+      {"gvt_g.aperture", kUnknown, "no list", [](Facts& f) { gpu_of(f).regions.clear(); }},
+      {"gvt_g.kernel_span", kPass, "6.8", [](Facts&) {}},
+      {"gvt_g.kernel_span", kFail, "5.19 on Comet Lake", release("5.19.0-23-generic")},
+      {"gvt_g.kernel_span", kFail, "4.9", release("4.9.0")},
+      {"gvt_g.kernel_span", kUnknown, "no number", release("custom")},
+      {"gvt_g.kernel_span", kPass, "5.19 with the fix, as seen",
+       [release](Facts& f) {
+         release("5.19.17")(f);
+         register_parent(f);
+       }},
+      {"gvt_g.kernel_display", kPass, "6.8", [](Facts&) {}},
+      {"gvt_g.kernel_display", kFail, "4.15", release("4.15.0-20-generic")},
+      {"gvt_g.kernel_config", kPass, "module loaded", [](Facts&) {}},
+      {"gvt_g.kernel_config", kPass, "m", no_module},
+      {"gvt_g.kernel_config", kFail, "not set",
+       [no_module](Facts& f) {
+         no_module(f);
+         f.kernel.config = known(KernelConfig{{"DRM_I915_GVT_KVMGT", "n"}}, "config");
+       }},
+      {"gvt_g.kernel_config", kFail, "not mentioned",
+       [no_module](Facts& f) {
+         no_module(f);
+         f.kernel.config = known(KernelConfig{{"KVM", "m"}}, "config");
+       }},
+      {"gvt_g.kernel_config", kUnknown, "no config",
+       [no_module](Facts& f) {
+         no_module(f);
+         f.kernel.config = {Absent{}, "config"};
+       }},
+      {"gvt_g.driver_i915", kPass, "i915", [](Facts&) {}},
+      {"gvt_g.driver_i915", kFail, "xe",
+       [](Facts& f) { gpu_of(f).driver = known<std::string>("xe", "driver"); }},
+      {"gvt_g.driver_i915", kFail, "none",
+       [](Facts& f) { gpu_of(f).driver = {Absent{}, "driver"}; }},
+      {"gvt_g.driver_i915", kUnknown, "closed", [](Facts& f) { gpu_of(f).driver = kClosed; }},
+      {"gvt_g.parameter_enable_gvt", kPass, "Y", [](Facts&) {}},
+      {"gvt_g.parameter_enable_gvt", kFail, "live N beats the command line",
+       [](Facts& f) {
+         set_command_line(f, "i915.enable_gvt=1");
+         set_parameter(f, "i915", "enable_gvt", known<std::string>("N", "p"));
+       }},
+      {"gvt_g.parameter_enable_gvt", kPass, "command line", gvt_on_line("i915.enable_gvt=1", true)},
+      {"gvt_g.parameter_enable_gvt", kFail, "the last one counts",
+       gvt_on_line("i915.enable_gvt=1 i915.enable_gvt=0", false)},
+      {"gvt_g.parameter_enable_gvt", kFail, "not given", gvt_on_line("quiet", false)},
+      {"gvt_g.parameter_enable_gvt", kUnknown, "closed, not given", gvt_on_line("quiet", true)},
+      {"gvt_g.parameter_enable_gvt", kFail, "closed, but kvmgt is loaded in vain",
+       [](Facts& f) { set_parameter(f, "i915", "enable_gvt", kClosed); }},
+      {"gvt_g.guc_submission", kPass, "-1", [](Facts&) {}},
+      {"gvt_g.guc_submission", kFail, "1", guc("1")},
+      {"gvt_g.guc_submission", kFail, "3", guc("3")},
+      {"gvt_g.guc_submission", kPass, "2", guc("2")},
+      {"gvt_g.guc_submission", kUnknown, "closed",
+       [](Facts& f) { set_parameter(f, "i915", "enable_guc", kClosed); }},
+      {"gvt_g.huc", kPass, "-1", [](Facts&) {}},
+      {"gvt_g.huc", kFail, "2", guc("2")},
+      {"gvt_g.module_kvmgt", kPass, "loaded", [](Facts&) {}},
+      {"gvt_g.module_kvmgt", kFail, "not loaded", no_module},
+      {"gvt_g.module_kvmgt", kUnknown, "no list",
+       [no_module](Facts& f) {
+         no_module(f);
+         f.kernel.module_list = kClosed;
+       }},
+      {"gvt_g.module_kvmgt", kNone, "not built",
+       [no_module](Facts& f) {
+         no_module(f);
+         f.kernel.config = known(KernelConfig{}, "config");
+       }},
+      {"gvt_g.mdev_parent", kPass, "types", [](Facts& f) { register_parent(f); }},
+      {"gvt_g.mdev_parent", kFail, "no class", [](Facts&) {}},
+      {"gvt_g.mdev_parent", kUnknown, "closed", [](Facts& f) { f.mdev_parents = kClosed; }},
+      {"gvt_g.instances_left", kPass, "one", [](Facts& f) { register_parent(f, 1); }},
+      {"gvt_g.instances_left", kFail, "none", [](Facts& f) { register_parent(f, 0); }},
+      {"gvt_g.instances_left", kNone, "no types", [](Facts&) {}},
+      {"iommu.gpu_excluded", kPass, "a group", [](Facts&) {}},
+      {"iommu.gpu_excluded", kFail, "no group, but others have",
+       [](Facts& f) { gpu_of(f).iommu_group = {Absent{}, "iommu_group"}; }},
+      {"iommu.gpu_excluded", kNone, "no groups at all",
+       [](Facts& f) {
+         gpu_of(f).iommu_group = {Absent{}, "iommu_group"};
+         f.iommu.groups = known(0U, "groups");
+       }},
+      {"iommu.gpu_excluded", kUnknown, "closed", [](Facts& f) { gpu_of(f).iommu_group = kClosed; }},
+  };
+}
+
+// Every {field} of the three texts has a value.
+void expect_fields(const Rule& rule, const Outcome& outcome) {
+  for (const char* text : {rule.title, rule.why, rule.remedy}) {
+    const std::string filled = fill_fields(text, outcome.arguments);
+    EXPECT_EQ(filled.find('{'), std::string::npos) << rule.id << ": " << filled;
+  }
+}
+
+TEST(Rules, JudgeEachMachineAsExpected) {
+  std::vector<Case> cases = machine_cases();
+  for (Case& more : gpu_cases()) cases.push_back(std::move(more));
+  std::set<std::string> passed;
+  std::set<std::string> failed;
+  for (const Case& one : cases) {
+    SCOPED_TRACE(format("{}: {}", one.rule, one.what));
+    Facts facts = laptop();
+    one.change(facts);
+    const Outcome outcome = outcome_of(facts, one.rule);
+    EXPECT_STREQ(outcome_name(outcome.kind), outcome_name(one.expected));
+    if (outcome.kind != kNone) {
+      EXPECT_FALSE(outcome.evidence.empty());
+    }
+    if (outcome.kind == kFail) expect_fields(*find_rule(one.rule), outcome);
+    if (outcome.kind == kUnknown) {
+      EXPECT_EQ(fill_fields(find_rule(one.rule)->title, outcome.arguments).find('{'),
+                std::string::npos);
+    }
+    if (outcome.kind == kPass) passed.insert(one.rule);
+    if (outcome.kind == kFail) failed.insert(one.rule);
+  }
+  for (const Rule* rule : all_rules()) {
+    EXPECT_TRUE(passed.contains(rule->id)) << rule->id << " has no passing case";
+    EXPECT_TRUE(failed.contains(rule->id)) << rule->id << " has no failing case";
+  }
+}
+
+TEST(Rules, ContractOfEveryRow) {
+  std::set<std::string> ids;
+  for (const Rule* rule : all_rules()) {
+    SCOPED_TRACE(rule->id);
+    const std::string id = rule->id;
+    EXPECT_TRUE(ids.insert(id).second) << "used twice";
+    EXPECT_EQ(std::ranges::count(id, '.'), 1);
+    EXPECT_EQ(id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_."), std::string::npos);
+    for (const char* text : {rule->title, rule->why, rule->remedy}) {
+      EXPECT_NE(*text, '\0');
+      EXPECT_LE(std::string_view(text).size(), 400U);
+    }
+    EXPECT_FALSE(std::string_view(rule->title).ends_with('.')) << "a title is no sentence";
+    EXPECT_EQ(find_rule(id), rule);
+  }
+  EXPECT_EQ(find_rule("no.such_rule"), nullptr);
+}
+
+// Nothing was read at all: no rule may pass.
+TEST(Rules, NothingReadIsNeverGood) {
+  for (const Finding& finding : run_rules(Facts())) {
+    EXPECT_NE(finding.outcome.kind, kPass) << finding.rule->id;
+  }
+}
+
+TEST(Rules, RunOncePerGpu) {
+  Facts facts = laptop();
+  std::vector<PciDevice> devices = *facts.pci_devices.value();
+  devices.push_back(devices.front());
+  devices.back().address = {0, 1, 0, 0};
+  devices.back().vendor_id = 0x10DE;
+  facts.pci_devices = known(devices, "p");
+  std::size_t expected = 0;
+  for (const Rule* rule : all_rules()) expected += rule->scope == RuleScope::Gpu ? 2 : 1;
+  EXPECT_EQ(run_rules(facts).size(), expected);
+}
+
+}  // namespace
+}  // namespace cleave

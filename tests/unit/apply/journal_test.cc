@@ -1,0 +1,72 @@
+#include "apply/journal.h"
+
+#include <gtest/gtest.h>
+
+namespace cleave {
+namespace {
+
+Journal example() {
+  Journal journal;
+  journal.number = 4;
+  journal.time = 1790000000;
+  journal.boot = "11111111-0000-0000-0000-000000000000";
+  journal.plan.purpose = Message("Set it up");
+  for (const char* path : {"/etc/a", "/etc/b"}) {
+    Change change;
+    change.effect = WriteFile{path, "text\n", 0644, ""};
+    journal.plan.changes.push_back(change);
+  }
+  return journal;
+}
+
+TEST(Journal, ReadsWhatIsWritten) {
+  const Before before{"/etc/a", true, "fnv1a64:0:00", "", 1, 2, {"/etc/x", "/etc/x/y"}};
+  const std::string text = begin_line(example()) + intent_line(0, before) + done_line(0) +
+                           intent_line(1, Before()) + undone_line(0) +
+                           end_line(Journal::End::Undone);
+  const auto journal = parse_journal(text);
+  ASSERT_TRUE(journal) << english(journal.error());
+  EXPECT_EQ(journal->number, 4U);
+  EXPECT_EQ(journal->plan, example().plan);
+  EXPECT_EQ(journal->intents.at(0), before);
+  EXPECT_EQ(journal->done, (std::vector<std::size_t>{0}));
+  EXPECT_EQ(journal->undone, (std::set<std::size_t>{0}));
+  EXPECT_EQ(journal->end, Journal::End::Undone);
+  EXPECT_FALSE(journal->torn);
+}
+
+TEST(Journal, ToleratesATearAtEveryByteOfTheLastLine) {
+  const std::string whole = begin_line(example()) + intent_line(0, Before());
+  const std::string last = done_line(0);
+  for (std::size_t length = 1; length < last.size(); ++length) {
+    const auto journal = parse_journal(whole + last.substr(0, length));
+    ASSERT_TRUE(journal);
+    EXPECT_TRUE(journal->torn);
+    EXPECT_TRUE(journal->done.empty());
+  }
+}
+
+TEST(Journal, WithoutAWholeFirstLineHasNotBegun) {
+  const std::string begin = begin_line(example());
+  EXPECT_EQ(parse_journal("").error().code, ErrorCode::NotFound);
+  EXPECT_EQ(parse_journal(begin.substr(0, begin.size() - 1)).error().code, ErrorCode::NotFound);
+}
+
+TEST(Journal, RefusesLinesThatCannotBe) {
+  const std::string begin = begin_line(example());
+  const std::string intent = intent_line(0, Before());
+  for (const std::string& text :
+       {std::string("{}\n"), std::string("garbage\n"), done_line(0), begin + "{}\n", begin + "\n",
+        begin + done_line(0),              // done without intent
+        begin + undone_line(0),            // undone without intent
+        begin + intent_line(2, Before()),  // no such change
+        begin + intent + intent,           // twice
+        begin + "{\"end\":\"perhaps\"}\n", begin + begin}) {
+    const auto journal = parse_journal(text);
+    ASSERT_FALSE(journal) << text;
+    EXPECT_EQ(journal.error().code, ErrorCode::Malformed) << text;
+  }
+}
+
+}  // namespace
+}  // namespace cleave

@@ -1,0 +1,108 @@
+#include "cli/parse.h"
+
+#include <gtest/gtest.h>
+
+namespace cleave {
+namespace {
+
+Result<ExitStatus> nothing(CommandContext& /*context*/) { return ExitStatus::Done; }
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> kCommands = {
+      {"doctor", "", {{"--from", "MACHINE", ""}}, {}, nothing},
+      {"vgpu create", "", {{"--type", "TYPE", ""}, {"--dry-run", nullptr, ""}}, {}, nothing},
+      {"vm list", "", {}, {}, nothing},
+      {"vm show", "", {}, {{"NAME", ""}}, nothing},
+      {"vm screenshot", "", {}, {{"NAME", ""}, {"FILE", "", false}}, nothing},
+      {"lab run",
+       "",
+       {{"--get", "PATH", "", true}},
+       {{"COMMAND", "", true, true}},
+       nothing},
+      {"lab-agent", "", {}, {}, nothing, true},
+  };
+  return kCommands;
+}
+
+Invocation parsed(const std::vector<std::string>& words) {
+  const Result<Invocation> invocation = parse_command_line(words, commands());
+  EXPECT_TRUE(invocation) << english(invocation.error());
+  return invocation ? *invocation : Invocation();
+}
+
+Error refused(const std::vector<std::string>& words) {
+  const Result<Invocation> invocation = parse_command_line(words, commands());
+  EXPECT_FALSE(invocation);
+  return invocation ? Error() : invocation.error();
+}
+
+TEST(Parse, FindsTheCommandAndItsOptions) {
+  const Invocation invocation = parsed({"vgpu", "create", "--type", "i915-GVTg_V5_4", "--dry-run"});
+  ASSERT_NE(invocation.command, nullptr);
+  EXPECT_STREQ(invocation.command->name, "vgpu create");
+  EXPECT_EQ(invocation.arguments.get("--type"), "i915-GVTg_V5_4");
+  EXPECT_TRUE(invocation.arguments.has("--dry-run"));
+}
+
+TEST(Parse, TakesCommonOptionsBeforeAndBehindTheCommand) {
+  EXPECT_TRUE(parsed({"--json", "doctor"}).json);
+  EXPECT_TRUE(parsed({"doctor", "--json"}).json);
+  EXPECT_TRUE(parsed({"vgpu", "--json", "create"}).json);
+  EXPECT_EQ(parsed({"doctor", "--root=/captured"}).root, "/captured");
+}
+
+TEST(Parse, AWordThatIsAlsoACommandIsStillAName) {
+  EXPECT_EQ(parsed({"vm", "show", "list"}).arguments.get("NAME"), "list");
+  EXPECT_EQ(parsed({"vm", "show", "doctor"}).arguments.get("NAME"), "doctor");
+}
+
+TEST(Parse, EverythingBehindTheDashesBelongsToTheLastPositional) {
+  const Invocation invocation =
+      parsed({"lab", "run", "--get", "a", "--get", "b:c", "--", "ls", "-la", "--json", "vm"});
+  EXPECT_FALSE(invocation.json);
+  EXPECT_EQ(invocation.arguments.all("--get"), (std::vector<std::string>{"a", "b:c"}));
+  EXPECT_EQ(invocation.arguments.all("COMMAND"),
+            (std::vector<std::string>{"ls", "-la", "--json", "vm"}));
+}
+
+TEST(Parse, ANameMayStartWithADashBehindTheDashes) {
+  EXPECT_EQ(parsed({"vm", "show", "--", "-x"}).arguments.get("NAME"), "-x");
+}
+
+TEST(Parse, NamesTheNearestCommandAndOption) {
+  EXPECT_EQ(english(refused({"doctr"}).remedy), "Did you mean “doctor”?");
+  EXPECT_EQ(english(refused({"vgpu", "craete"}).remedy), "Did you mean “create”?");
+  EXPECT_EQ(english(refused({"doctor", "--form", "x"}).remedy), "Did you mean “--from”?");
+}
+
+TEST(Parse, NeverOffersAHiddenCommand) {
+  EXPECT_EQ(english(refused({"lab-agnt"}).remedy).find("lab-agent"), std::string::npos);
+}
+
+TEST(Parse, RefusesWhatIsMissingOrTooMuch) {
+  EXPECT_EQ(refused({}).code, ErrorCode::Malformed);
+  EXPECT_EQ(english(refused({"vm", "show"}).message), "NAME is missing.");
+  EXPECT_EQ(english(refused({"lab", "run"}).message), "COMMAND is missing.");
+  EXPECT_EQ(english(refused({"vgpu", "create", "--type"}).message), "--type needs a value.");
+  refused({"vm", "show", "a", "b"});
+  refused({"vm", "list", "--", "b"});
+  refused({"doctor", "--from", "a", "--from", "b"});
+  refused({"vgpu"});
+}
+
+TEST(Parse, HelpNeedsNothingElse) {
+  EXPECT_TRUE(parsed({"vm", "show", "--help"}).help);
+  EXPECT_EQ(parsed({"vm", "show", "--help"}).help_topic, "vm show");
+  EXPECT_EQ(parsed({"vm", "--help"}).help_topic, "vm");
+  EXPECT_EQ(parsed({"--help"}).help_topic, "");
+}
+
+TEST(LanguageOption, IsFoundAnywhereButBehindTheDashes) {
+  EXPECT_EQ(language_option({"doctor", "--lang", "ko"}), "ko");
+  EXPECT_EQ(language_option({"--lang=ko", "doctor"}), "ko");
+  EXPECT_EQ(language_option({"lab", "run", "--", "cleave", "--lang", "ko"}), "");
+  EXPECT_EQ(language_option({"doctor", "--lang"}), "");
+}
+
+}  // namespace
+}  // namespace cleave

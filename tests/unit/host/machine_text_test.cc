@@ -1,0 +1,60 @@
+// The *.machine format.
+#include <gtest/gtest.h>
+
+#include "host/memory_host.h"
+
+namespace cleave {
+namespace {
+
+TEST(MachineText, AllFormsOfEntries) {
+  const auto machine = parse_machine(
+      "A comment.\n== /proc/cmdline\nquiet ro\n\\== not an entry\n=== nor this\n== /empty\n"
+      "== /sys/a -> ../b c\n== /sys/secret !EACCES\n== /dev/kvm c 10:232 0660\n"
+      "== /sys/kernel/iommu_groups/\n== /with blanks\nx\n");
+  ASSERT_TRUE(machine);
+  EXPECT_EQ(*machine->read_file("/proc/cmdline"), "quiet ro\n== not an entry\n=== nor this\n");
+  EXPECT_EQ(*machine->read_file("/empty"), "");
+  EXPECT_EQ(*machine->read_link("/sys/a"), "../b c");
+  EXPECT_EQ(machine->read_file("/sys/secret").error().code, ErrorCode::Denied);
+  const auto kvm = machine->status("/dev/kvm");
+  ASSERT_TRUE(kvm);
+  EXPECT_EQ(kvm->kind, FileKind::CharacterDevice);
+  EXPECT_EQ(kvm->device_major, 10U);
+  EXPECT_EQ(kvm->device_minor, 232U);
+  EXPECT_EQ(kvm->mode, 0660U);
+  EXPECT_TRUE(machine->list_directory("/sys/kernel/iommu_groups")->empty());
+  EXPECT_EQ(*machine->read_file("/with blanks"), "x\n");
+}
+
+TEST(MachineText, RefusesWhatItDoesNotUnderstandAndTellsTheLine) {
+  for (const char* entry : {"== relative", "== /x !ENOTHING", "== ", "== -> /x"}) {
+    const auto machine = parse_machine("c\n" + std::string(entry) + "\n");
+    ASSERT_FALSE(machine) << entry;
+    EXPECT_EQ(machine.error().code, ErrorCode::Malformed);
+    EXPECT_NE(english(machine.error()).find("Line 2"), std::string::npos);
+  }
+}
+
+TEST(MachineText, EntriesAreBounded) {
+  std::string text;
+  for (int i = 0; i <= 100'000; ++i) text += "== /a/" + std::to_string(i) + "/\n";
+  EXPECT_FALSE(parse_machine(text));
+  EXPECT_FALSE(parse_machine(std::string((32U << 20U) + 1, '\n')));
+}
+
+// Each parent is a node of its own: without a bound 32 MiB of text would need 30 GiB of memory.
+TEST(MachineText, DeepPathsAreBounded) {
+  const auto path = [](int depth) {
+    std::string deep;
+    for (int i = 0; i < depth; ++i) deep += "/a";
+    return deep;
+  };
+  EXPECT_TRUE(parse_machine("== " + path(500) + "\nx\n"));
+  EXPECT_FALSE(parse_machine("== " + path(100'000) + "\nx\n"));
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "== /" + std::to_string(i) + path(500) + "\n";
+  EXPECT_FALSE(parse_machine(many));
+}
+
+}  // namespace
+}  // namespace cleave

@@ -1,0 +1,45 @@
+#include "examples.h"
+
+#include <gtest/gtest.h>
+
+#include "base/format.h"
+#include "support/golden.h"
+
+namespace cleave::testing {
+
+std::optional<Vm> example(const std::string& name, std::string_view directory) {
+  auto checked = read_definition(read_test_file("golden/vm/" + name + ".toml"),
+                                 "/etc/cleave/" + name + ".toml", directory);
+  if (!checked) {
+    ADD_FAILURE() << english(checked.error());
+    return std::nullopt;
+  }
+  EXPECT_EQ(problems_text(checked->problems), "") << name;
+  return checked->vm;
+}
+
+std::string problems_text(const std::vector<DefinitionProblem>& problems) {
+  std::string text;
+  for (const DefinitionProblem& problem : problems) {
+    text += format("{}:{} {}\n", problem.position.line, problem.position.column,
+                   english(problem.message));
+  }
+  return text;
+}
+
+StartResources example_resources(const Vm& vm, std::string runtime_directory) {
+  StartResources resources;
+  resources.runtime_directory = std::move(runtime_directory);
+  if (!vm.gpu) return resources;
+  if (vm.gpu->way == "sr-iov") {
+    resources.gpu_device = "vfio-pci,host=0000:00:02.1";
+    return resources;
+  }
+  resources.gpu_device = format("vfio-pci,sysfsdev=/sys/bus/mdev/devices/{},display={}",
+                                vm.gpu->uuid, vm.gpu->display ? "on" : "off");
+  if (vm.gpu->opregion.value_or(true)) resources.gpu_device += ",x-igd-opregion=on";
+  resources.gpu_needs_opengl = vm.gpu->way == "gvt-g" && vm.gpu->display;
+  return resources;
+}
+
+}  // namespace cleave::testing
