@@ -5,6 +5,7 @@
 
 #include "app/installation.h"
 #include "base/format.h"
+#include "host/program.h"
 #include "lab/laptop.h"
 #include "run/error.h"
 

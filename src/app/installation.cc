@@ -2,10 +2,10 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
 #include "host/host.h"
+#include "host/program.h"
 
 namespace cleave {
 namespace {
@@ -14,15 +14,6 @@ constexpr const char* kBuiltGuest = "lab/guest/cleave-demo-guest.elf";
 constexpr const char* kInstalledGuest = "/usr/lib/cleave/cleave-demo-guest.elf";
 
 }  // namespace
-
-Result<std::string> own_program() {
-  std::array<char, 4096> path{};  // PATH_MAX
-  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (length <= 0) {
-    return system_error(errno, {N_("Could not find cleave's own program file")}, "/proc/self/exe");
-  }
-  return std::string(path.data(), static_cast<std::size_t>(length));
-}
 
 Result<std::string> demo_guest_file() {
   const std::string program = TRY(own_program());

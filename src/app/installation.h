@@ -7,9 +7,6 @@
 
 namespace cleave {
 
-// This very program.
-Result<std::string> own_program();
-
 // The demo guest's ELF file. NotFound, with where it was looked for.
 Result<std::string> demo_guest_file();
 

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "run/error.h"
 #include "run/picture.h"
+#include "run/rfb.h"
 
 namespace cleave {
 namespace {
@@ -361,22 +362,36 @@ Result<QmpClient> connect_monitor(const VmEnvironment& environment, const std::s
                             std::chrono::seconds(10));
 }
 
+namespace {
+
+// PPM, which every QEMU can; the runtime directory is the one place that QEMU may surely write.
+Result<Picture> dump_screen(QmpClient& monitor, const std::string& directory) {
+  const std::string file = join_path(directory, kScreenFile);
+  const Result<Json> dumped =
+      monitor.execute("screendump", Json::object({{"filename", file}}), std::chrono::seconds(30));
+  std::string bytes;
+  if (dumped) bytes = read_file_as_it_is(file, kMaximumPpmBytes);
+  ::unlink(file.c_str());
+  if (!dumped) return dumped.error();
+  return parse_ppm(bytes);
+}
+
+}  // namespace
+
 Result<ScreenshotReport> save_screenshot(const VmEnvironment& environment, const std::string& name,
                                          const std::string& file) {
   QmpClient monitor = TRY(connect_monitor(environment, name));
-  const std::string picture_file =
-      join_path(runtime_directory(environment, vm_name_of(name)), kScreenFile);
-  std::string bytes;
-  {
+  const std::string directory = runtime_directory(environment, vm_name_of(name));
+  const auto capture = [&]() -> Result<Picture> {
     const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
-    // PPM, which every QEMU can; the runtime directory is the one place that QEMU may surely write.
-    const Result<Json> dumped = monitor.execute(
-        "screendump", Json::object({{"filename", picture_file}}), std::chrono::seconds(30));
-    if (dumped) bytes = read_file_as_it_is(picture_file, kMaximumPpmBytes);
-    ::unlink(picture_file.c_str());
-    if (!dumped) return dumped.error();
-  }
-  const Picture picture = TRY(parse_ppm(bytes));
+    // A VM with a VNC socket has egl-headless, whose VNC shows every kind of picture.
+    const std::string vnc_socket = join_path(directory, kVncSocket);
+    if (::access(vnc_socket.c_str(), F_OK) == 0) {
+      return capture_over_rfb(vnc_socket, std::chrono::seconds(30));
+    }
+    return dump_screen(monitor, directory);
+  };
+  const Picture picture = TRY(capture());
   const std::string png = TRY(encode_png(picture));
   TRY(save_file(file, png));
   return ScreenshotReport{.width = picture.width, .height = picture.height};

@@ -51,15 +51,14 @@ void add_option(CLI::App& app, const OptionSpec& option, std::deque<Slot>& slots
   }
 }
 
-void add_positional(CLI::App& app, const PositionalSpec& positional, std::deque<Slot>& slots) {
+// All words that are no options, for distribute(): the library would give them all to the first
+// positional that takes a list.
+constexpr const char* kWords = "WORD";
+
+void add_words(CLI::App& app, std::deque<Slot>& slots) {
   Slot& slot = slots.emplace_back();
-  slot.name = positional.name;
-  CLI::Option* option = app.add_option(positional.name, slot.values);
-  if (positional.repeatable) {
-    option->expected(0, -1);
-  } else {
-    option->expected(0, 1);
-  }
+  slot.name = kWords;
+  app.add_option(kWords, slot.values)->expected(0, -1);
 }
 
 void silence(CLI::App& app) {
@@ -95,7 +94,7 @@ class Tree {
     }
     Invocation invocation = TRY(collect());
     if (invocation.command != nullptr) {
-      TRY(add_literal(*invocation.command, literal, invocation.arguments));
+      TRY(distribute(*invocation.command, literal, invocation.arguments));
       TRY(check_arguments(*invocation.command, invocation.arguments));
     }
     return invocation;
@@ -117,9 +116,7 @@ class Tree {
     silence(*leaf.app);
     for (const OptionSpec& option : common_options()) add_option(*leaf.app, option, leaf.slots);
     for (const OptionSpec& option : command.options) add_option(*leaf.app, option, leaf.slots);
-    for (const PositionalSpec& positional : command.positionals) {
-      add_positional(*leaf.app, positional, leaf.slots);
-    }
+    if (!command.positionals.empty()) add_words(*leaf.app, leaf.slots);
   }
 
   CLI::App* add_group(CLI::App& parent, const std::string& name) {
@@ -154,24 +151,22 @@ class Tree {
   // The library's text starts with the name: "--type: 1 required TEXT missing".
   static Error mismatch(std::string_view why) {
     const std::string_view name = why.substr(0, why.find(':'));
-    if (name.starts_with("--")) {
-      return bad_usage(Message(N_("{option} needs a value."), {{"option", name}}));
-    }
-    return bad_usage(Message(N_("There are too many words for {name}."), {{"name", name}}));
+    return bad_usage(Message(N_("{option} needs a value."), {{"option", name}}));
   }
 
-  static Result<void> add_literal(const Command& command, const std::vector<std::string>& literal,
-                                  Arguments& arguments) {
+  // Gives the words to the positionals of the row, in order; the last may take all that are left.
+  static Result<void> distribute(const Command& command, const std::vector<std::string>& literal,
+                                 Arguments& arguments) {
+    std::vector<std::string> all = arguments.all(kWords);
+    arguments.values.erase(kWords);
+    all.insert(all.end(), literal.begin(), literal.end());
     auto positional = command.positionals.begin();
-    for (const std::string& word : literal) {
-      while (positional != command.positionals.end() && !positional->repeatable &&
-             arguments.has(positional->name)) {
-        ++positional;
-      }
+    for (const std::string& word : all) {
       if (positional == command.positionals.end()) {
         return bad_usage(Message(N_("“{word}” is one word too many."), {{"word", word}}));
       }
       arguments.values[positional->name].push_back(word);
+      if (!positional->repeatable) ++positional;
     }
     return {};
   }

@@ -1,9 +1,7 @@
 #include "cli/run.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 
@@ -12,6 +10,7 @@
 #include "cli/help.h"
 #include "cli/parse.h"
 #include "cli/render/translate.h"
+#include "host/program.h"
 
 namespace cleave {
 namespace {
@@ -20,12 +19,8 @@ constexpr const char* kInstalledLocales = "/usr/share/locale";
 
 // The catalogues of a build tree lie beside its binary; an installed cleave's in the usual place.
 std::string locale_directory() {
-  std::array<char, 4096> path{};  // PATH_MAX
-  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (length > 0) {
-    const std::string_view executable(path.data(), static_cast<std::size_t>(length));
-    std::string beside(executable.substr(0, executable.rfind('/')));
-    beside += "/locale";
+  if (const Result<std::string> program = own_program()) {
+    std::string beside = join_path(directory_name(*program), "locale");
     struct stat found{};
     if (::stat(beside.c_str(), &found) == 0) return beside;
   }

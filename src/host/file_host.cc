@@ -379,6 +379,23 @@ bool collect_output(int pipe, std::chrono::steady_clock::time_point end, std::st
   }
 }
 
+// Where programs are looked for, whatever the caller's PATH says: what runs as root is not chosen
+// by somebody's environment.
+constexpr std::array kProgramDirectories = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+                                            "/usr/bin",        "/sbin",          "/bin"};
+constexpr const char* kPathVariable =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// The name itself if it is a path or is nowhere: starting it then gives the right errno.
+std::string find_program(const std::string& name) {
+  if (name.find('/') != std::string::npos) return name;
+  for (const char* directory : kProgramDirectories) {
+    std::string path = format("{}/{}", directory, name);
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return name;
+}
+
 Result<CommandOutput> FileHost::run_command(const std::vector<std::string>& argv,
                                             std::chrono::milliseconds limit) {
   const auto failed = [&](int error_number) {
@@ -400,12 +417,13 @@ Result<CommandOutput> FileHost::run_command(const std::vector<std::string>& argv
   std::vector<char*> arguments;
   for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
-  std::string path_variable = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  const std::string program = find_program(argv.front());
+  std::string path_variable = kPathVariable;
   std::string language_variable = "LC_ALL=C";
   std::array<char*, 3> environment{path_variable.data(), language_variable.data(), nullptr};
   pid_t child = 0;
-  const int spawned = ::posix_spawnp(&child, argv.front().c_str(), &actions, nullptr,
-                                     arguments.data(), environment.data());
+  const int spawned = ::posix_spawn(&child, program.c_str(), &actions, nullptr, arguments.data(),
+                                    environment.data());
   ::posix_spawn_file_actions_destroy(&actions);
   if (spawned != 0) return failed(spawned);
   write_end.reset();

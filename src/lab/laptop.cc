@@ -17,6 +17,7 @@
 
 #include "base/format.h"
 #include "base/text.h"
+#include "host/program.h"
 #include "lab/agent_client.h"
 #include "lab/cache.h"
 #include "lab/initramfs.h"
@@ -60,14 +61,6 @@ Result<Prepared> prepare(const LaptopOptions& options, const LaptopProgress& pro
   prepared.kernel = TRY(supply_kernel(options, progress));
   prepared.modules = TRY(supply_modules(prepared.kernel, options, progress));
   return prepared;
-}
-
-Result<std::string> own_program() {
-  std::error_code problem;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", problem);
-  if (!problem) return path.string();
-  return system_error(problem.value(),
-                      Message(N_("Could not read {path}"), {{"path", "/proc/self/exe"}}));
 }
 
 // The laptop has a /tmp and a /run of its own; what it needs of this machine's must stay in sight.

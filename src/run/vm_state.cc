@@ -300,7 +300,7 @@ Result<VmObservation> observe_vm(const std::string& runtime_directory) {
 }
 
 void remove_runtime_files(const std::string& runtime_directory) {
-  for (const char* name : {kQmpSocket, kSerialSocket, kScreenFile}) {
+  for (const char* name : {kQmpSocket, kSerialSocket, kVncSocket, kScreenFile}) {
     ::unlink(in(runtime_directory, name).c_str());
   }
 }

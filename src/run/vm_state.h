@@ -25,6 +25,7 @@ inline constexpr const char* kLockFile = "lock";
 inline constexpr const char* kLogFile = "qemu.log";
 inline constexpr const char* kQmpSocket = "qmp.sock";
 inline constexpr const char* kSerialSocket = "serial.sock";
+inline constexpr const char* kVncSocket = "vnc.sock";
 inline constexpr const char* kScreenFile = "screen.ppm";
 
 // Why a VM ended; the names are used in JSON.

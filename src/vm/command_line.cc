@@ -74,6 +74,14 @@ ArgumentGroup display_group(const Vm& vm, const StartResources& resources) {
   return {"display", {"-display", vm.display}, N_("A window with the guest's screen.")};
 }
 
+// egl-headless copies each frame for VNC; QEMU's own screendump cannot see a picture that comes as
+// a DMABUF (docs/decisions/0002-laptop-display.md).
+ArgumentGroup vnc_group(const StartResources& resources) {
+  return {"vnc",
+          {"-vnc", "unix:" + qemu_option_value(resources.runtime_directory + "/vnc.sock")},
+          N_("The guest's screen over VNC, on a socket that only you can open.")};
+}
+
 ArgumentGroup serial_group(const Vm& vm, const StartResources& resources) {
   if (!vm.serial) {
     return {"serial", {"-serial", "none"}, N_("No serial port, because none was asked for.")};
@@ -162,6 +170,7 @@ CommandLine build_command_line(const Vm& vm, const StartResources& resources) {
                          {"-qmp", server_socket(resources, "qmp.sock")},
                          N_("The socket over which cleave watches and stops the VM.")});
   line.groups.push_back(display_group(vm, resources));
+  if (vm.display == "egl-headless") line.groups.push_back(vnc_group(resources));
   line.groups.push_back(serial_group(vm, resources));
   add_protection(vm, line);
   if (!vm.extra_arguments.empty()) {

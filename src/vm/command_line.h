@@ -12,14 +12,14 @@ namespace cleave {
 
 // What the host decided for this start. `gpu_device` comes from the way (ways/ guest_device).
 struct StartResources {
-  std::string runtime_directory;  // holds qmp.sock, serial.sock; 0700
+  std::string runtime_directory;  // holds qmp.sock, serial.sock, vnc.sock; 0700
   std::string gpu_device;         // value of -device, as it is; empty: none
   bool gpu_needs_opengl = false;  // its picture can only be shown with OpenGL
 };
 
 struct ArgumentGroup {
-  // "machine", "cpu", "memory", "kernel", "graphics", "gpu", "disk", "qmp", "display", "serial",
-  // "monitor", "name", "configuration", "sandbox", "extra"
+  // "machine", "cpu", "memory", "kernel", "graphics", "gpu", "disk", "qmp", "display", "vnc",
+  // "serial", "monitor", "name", "configuration", "sandbox", "extra"
   std::string name;
   std::vector<std::string> arguments;
   Message reason;  // why these are there

@@ -39,7 +39,7 @@ INSTANTIATE_TEST_SUITE_P(Machines, DoctorReport,
                                            "gemini-lake-unsupported", "kabylake-guc", "long-domain",
                                            "mtty-mdpy-mbochs", "no-config", "no-gpu-vm",
                                            "nvidia-only", "tiger-lake", "unreadable"),
-                         [](const auto& info) { return replace_all(info.param, "-", "_"); });
+                         [](const auto& machine) { return replace_all(machine.param, "-", "_"); });
 
 TEST(DoctorColour, MarksAreColouredOnlyWhenAsked) {
   const MemoryHost host = testing::load_machine("comet-lake-plain");

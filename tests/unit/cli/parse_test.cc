@@ -14,11 +14,7 @@ const std::vector<Command>& commands() {
       {"vm list", "", {}, {}, nothing},
       {"vm show", "", {}, {{"NAME", ""}}, nothing},
       {"vm screenshot", "", {}, {{"NAME", ""}, {"FILE", "", false}}, nothing},
-      {"lab run",
-       "",
-       {{"--get", "PATH", "", true}},
-       {{"COMMAND", "", true, true}},
-       nothing},
+      {"lab run", "", {{"--get", "PATH", "", true}}, {{"COMMAND", "", true, true}}, nothing},
       {"lab-agent", "", {}, {}, nothing, true},
   };
   return kCommands;
@@ -67,6 +63,13 @@ TEST(Parse, EverythingBehindTheDashesBelongsToTheLastPositional) {
 
 TEST(Parse, ANameMayStartWithADashBehindTheDashes) {
   EXPECT_EQ(parsed({"vm", "show", "--", "-x"}).arguments.get("NAME"), "-x");
+}
+
+TEST(Parse, GivesEachPositionalItsWord) {
+  const Invocation invocation = parsed({"vm", "screenshot", "win10", "a.png"});
+  EXPECT_EQ(invocation.arguments.all("NAME"), std::vector<std::string>{"win10"});
+  EXPECT_EQ(invocation.arguments.all("FILE"), std::vector<std::string>{"a.png"});
+  EXPECT_FALSE(parsed({"vm", "screenshot", "win10"}).arguments.has("FILE"));
 }
 
 TEST(Parse, NamesTheNearestCommandAndOption) {

@@ -66,10 +66,11 @@ TEST(KernelSupply, TheConcretePackageIsFound) {
 }
 
 TEST(CommandLine, CallersArgumentsComeLast) {
-  EXPECT_EQ(*laptop_command_line({}, {}),
-            "console=ttyS0 quiet panic=-1 intel_iommu=on iommu=pt i915.enable_gvt=1");
+  EXPECT_EQ(
+      *laptop_command_line({}, {}),
+      "console=ttyS0 quiet panic=-1 intel_iommu=on iommu=pt no_timer_check i915.enable_gvt=1");
   EXPECT_EQ(*laptop_command_line({"intel_iommu=off"}, {"i915.enable_gvt=0", "kvmgt.busy=Y"}),
-            "console=ttyS0 quiet panic=-1 intel_iommu=on iommu=pt intel_iommu=off "
+            "console=ttyS0 quiet panic=-1 intel_iommu=on iommu=pt no_timer_check intel_iommu=off "
             "i915.enable_gvt=0 kvmgt.busy=Y");
 }
 
