@@ -21,9 +21,9 @@ else()
   target_link_options(cleave_flags INTERFACE -fsanitize=address,undefined)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # g++ 12 reports these two inside libstdc++'s own std::expected and std::variant when it
+  # g++ 12 reports these inside libstdc++'s own std::expected, std::variant and std::string when it
   # optimises; clang-tidy looks for real ones.
-  target_compile_options(cleave_flags INTERFACE -Wno-null-dereference -Wno-maybe-uninitialized)
+  target_compile_options(cleave_flags INTERFACE -Wno-null-dereference -Wno-maybe-uninitialized -Wno-restrict)
 endif()
 if(CLEAVE_FUZZERS)
   target_compile_options(cleave_flags INTERFACE -fsanitize=fuzzer-no-link)

@@ -32,6 +32,7 @@ struct OptionSpec {
   const char* value;  // name of its value, "TYPE"; null for a switch
   const char* help;   // N_
   bool repeatable = false;
+  bool number = false;  // its value is a whole number above 0
 };
 
 struct PositionalSpec {

@@ -262,6 +262,12 @@ class Tree {
         return bad_usage(Message(N_("{option} is given more than once."),
                                  {{"option", std::string_view(option.name)}}));
       }
+      const auto value = option.number ? arguments.get(option.name) : std::nullopt;
+      if (value && parse_unsigned<std::uint32_t>(*value).value_or(0) == 0) {
+        return bad_usage(
+            Message(N_("“{value}” is no number that {option} can take"),
+                    {{"value", printable(*value)}, {"option", std::string_view(option.name)}}));
+      }
     }
     return {};
   }

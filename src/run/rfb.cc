@@ -136,11 +136,13 @@ class Session {
     return {};
   }
 
-  // 32 bits a pixel, true colour, red first when read as big-endian bytes: 0 R G B.
+  // 32 bits a pixel, true colour, little-endian, red highest: the bytes are B G R 0. That is QEMU's
+  // own format, for which it does not look at the flag of the byte order (ui/vnc.c,
+  // set_pixel_conversion).
   Result<void> choose_format() {
     std::string message(1, static_cast<char>(kSetPixelFormat));
     message.append(3, '\0');
-    constexpr std::array<std::uint8_t, 16> kFormat = {32, 24,  1,  1, 0, 255, 0, 255,
+    constexpr std::array<std::uint8_t, 16> kFormat = {32, 24,  0,  1, 0, 255, 0, 255,
                                                       0,  255, 16, 8, 0, 0,   0, 0};
     for (const std::uint8_t byte : kFormat) message += static_cast<char>(byte);
     message += static_cast<char>(kSetEncodings);
@@ -211,7 +213,8 @@ class Session {
       auto target = picture_.pixels.begin() +
                     static_cast<std::ptrdiff_t>((std::size_t{row} * picture_.width + x) * 3);
       for (std::size_t i = 0; i < pixels.size(); i += kBytesPerPixel) {
-        target = std::copy_n(pixels.begin() + static_cast<std::ptrdiff_t>(i) + 1, 3, target);
+        target = std::reverse_copy(pixels.begin() + static_cast<std::ptrdiff_t>(i),
+                                   pixels.begin() + static_cast<std::ptrdiff_t>(i) + 3, target);
       }
     }
     return std::size_t{width} * height;

@@ -4,9 +4,9 @@
 usage: vm_start_bench.py PATH/TO/cleave [RUNS]
 
 Both start the very same argv (from `cleave vm command`) in turn, so that a busy machine slows
-both. "By hand" is posix_spawn and a connection to the monitor, tried again every 0.2 ms, until
-query-status is answered; for cleave it is the whole command until it has returned, by when its
-own connection was answered. Needs no GPU and no KVM. Budget: at most 5 ms more.
+both. Each is started with posix_spawn, and the clock stops when query-status is answered on the
+VM's monitor socket, which is tried again every 0.2 ms. Needs no GPU and no KVM. Budget: at most
+5 ms more.
 """
 import json
 import os
@@ -46,27 +46,34 @@ def answer(path):
                 pass
 
 
-def by_hand(argv, directory):
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    path = os.path.join(directory, "qmp.sock")
+def spawn(argv):
     null = os.open(os.devnull, os.O_RDWR)
-    begin = time.perf_counter()
     process = os.posix_spawnp(argv[0], argv, os.environ, file_actions=[
         (os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1),
         (os.POSIX_SPAWN_DUP2, null, 2)])
+    os.close(null)
+    return process
+
+
+def by_hand(argv, directory):
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    path = os.path.join(directory, "qmp.sock")
+    begin = time.perf_counter()
+    process = spawn(argv)
     answer(path)
     elapsed = time.perf_counter() - begin
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
-    os.close(null)
     os.unlink(path)
     return elapsed * 1000
 
 
-def by_cleave(cleave, definition):
+def by_cleave(cleave, definition, directory):
     begin = time.perf_counter()
-    subprocess.run([cleave, "vm", "start", definition], check=True, stdout=subprocess.DEVNULL)
+    process = spawn([cleave, "vm", "start", definition])
+    answer(os.path.join(directory, "qmp.sock"))
     elapsed = time.perf_counter() - begin
+    os.waitpid(process, 0)
     subprocess.run([cleave, "vm", "kill", definition], check=True, stdout=subprocess.DEVNULL)
     return elapsed * 1000
 
@@ -89,11 +96,11 @@ def main():
         directory = os.path.dirname(monitor.removeprefix("unix:").split(",")[0])
         print(shlex.join(argv))
         by_hand(argv, directory)
-        by_cleave(cleave, definition)
+        by_cleave(cleave, definition, directory)
         hand, ours = [], []
         for _ in range(runs):
             hand.append(by_hand(argv, directory))
-            ours.append(by_cleave(cleave, definition))
+            ours.append(by_cleave(cleave, definition, directory))
     difference = statistics.median(ours) - statistics.median(hand)
     print(f"by hand   median {statistics.median(hand):7.2f} ms  (least {min(hand):.2f})")
     print(f"cleave    median {statistics.median(ours):7.2f} ms  (least {min(ours):.2f})")

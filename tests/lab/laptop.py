@@ -1,7 +1,6 @@
 """A booted virtual laptop for tests, and cleave run on this machine."""
 import json
 import os
-import pathlib
 import subprocess
 import unittest
 import uuid
@@ -44,10 +43,3 @@ class LaptopTest(unittest.TestCase):
         result = self.laptop_cleave(*words, "--json")
         self.assertEqual(result.returncode, expected_status, result.stdout + result.stderr)
         return json.loads(result.stdout)
-
-
-def png_size(path):
-    """Width and height from the header of a PNG (its specification, section 11.2.2)."""
-    header = pathlib.Path(path).read_bytes()[:24]
-    assert header[:8] == b"\x89PNG\r\n\x1a\n", header
-    return int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")

@@ -47,7 +47,7 @@ std::vector<OptionSpec> laptop_options() {
       {"--module-parameter", "MODULE.NAME=VALUE",
        N_("a parameter of a module that the laptop loads, as i915.enable_gvt=0"), true},
       {"--kernel-argument", "ARGUMENT", N_("an argument of the laptop's kernel"), true},
-      {"--memory", "MB", N_("memory of the laptop in MiB (2048)")},
+      {"--memory", "MB", N_("memory of the laptop in MiB (2048)"), false, true},
   };
 }
 

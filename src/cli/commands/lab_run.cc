@@ -57,7 +57,8 @@ std::vector<OptionSpec> options() {
   std::vector<OptionSpec> all = laptop_options();
   all.push_back({"--get", "LAPTOP_PATH[:HOST_PATH]",
                  N_("afterwards, copy this file of the laptop here"), true});
-  all.push_back({"--limit", "SECONDS", N_("end the laptop if the command takes longer (300)")});
+  all.push_back(
+      {"--limit", "SECONDS", N_("end the laptop if the command takes longer (300)"), false, true});
   all.push_back({"--name", "NAME", N_("use the laptop of this name, which is up")});
   return all;
 }

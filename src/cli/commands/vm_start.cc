@@ -121,7 +121,8 @@ const Command kVmStartCommand = {
     .summary = N_("Start a VM"),
     .options = {{"--foreground", nullptr,
                  N_("Stay until the VM ends, and tell why; Ctrl-C shuts it down")},
-                {"--limit", "SECONDS", N_("How long QEMU may take to answer; 60 without it")}},
+                {"--limit", "SECONDS", N_("How long QEMU may take to answer; 60 without it"), false,
+                 true}},
     .positionals = {{"NAME", N_("The VM's name, or its definition file")}},
     .run = run,
 };

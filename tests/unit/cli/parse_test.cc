@@ -91,6 +91,8 @@ TEST(Parse, RefusesWhatIsMissingOrTooMuch) {
   refused({"vm", "list", "--", "b"});
   refused({"doctor", "--from", "a", "--from", "b"});
   refused({"vgpu"});
+  refused({"lab", "run", "--limit", "0", "--", "ls"});
+  refused({"lab", "run", "--limit", "soon", "--", "ls"});
 }
 
 TEST(Parse, HelpNeedsNothingElse) {

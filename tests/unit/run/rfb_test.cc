@@ -41,8 +41,8 @@ Result<Picture> capture_from(const std::string& server_bytes, bool close_after =
 }
 
 TEST(Rfb, PutsTheRectanglesOfSeveralUpdatesTogether) {
-  const std::string red("\0\xff\0\0", 4);
-  const std::string blue("\0\0\0\xff", 4);
+  const std::string red("\0\0\xff\0", 4);
+  const std::string blue("\xff\0\0\0", 4);
   const std::string update("\0\0\0\1", 4);
   const std::string bell("\2", 1);
   const Result<Picture> picture = capture_from(greeting() + update + rectangle(1, 1, blue) + bell +
