@@ -14,7 +14,7 @@ def gpu_of(diagnosis):
 
 class ReadyLaptop(LaptopTest):
     def remove_all(self):
-        for device in self.laptop_json("vgpu", "list")["devices"]:
+        for device in self.laptop_json("vgpu", "list")["vgpus"]:
             self.laptop_cleave("vgpu", "remove", device["uuid"])
 
     def tearDown(self):
@@ -56,7 +56,7 @@ class ReadyLaptop(LaptopTest):
         made = {self.create("--parent", parent, "--type", kind)["uuid"]: kind
                 for parent, kind in (("mtty", "mtty-1"), ("mdpy", "mdpy-vga"), ("mbochs", "mbochs-small"))}
         listed = {device["uuid"]: device["type"]
-                  for device in self.laptop_json("vgpu", "list")["devices"]}
+                  for device in self.laptop_json("vgpu", "list")["vgpus"]}
         self.assertEqual(listed, made)
         # mdevctl --dumpjson: [{parent: [{uuid: {"mdev_type": …}}]}]
         peer = json.loads(self.run_in_laptop("mdevctl", "list", "--dumpjson").stdout)
