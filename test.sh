@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds, and runs every test. Arguments go to ctest: ./test.sh -L unit
+# Installs what the tests need, builds, and runs every test. Arguments go to ctest: ./test.sh -R '^vm'
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -11,4 +11,5 @@ ninja --quiet -C build/dev
 cmake --preset release "${launcher[@]}" >/dev/null
 ninja --quiet -C build/release
 
-ctest --preset dev --parallel "$(nproc)" "$@"
+# What is labelled slow has its own line in CONTRIBUTING.md.
+ctest --preset dev --parallel "$(nproc)" --label-exclude slow "$@"
