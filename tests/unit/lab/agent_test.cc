@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -21,6 +22,12 @@ namespace {
 class AgentTest : public testing::Test {
  protected:
   AgentTest() {
+    // The agent has one thread and reads SIGCHLD from a descriptor. Here it is a thread beside this
+    // one, which would take the signal away if it did not block it, too.
+    sigset_t children;
+    ::sigemptyset(&children);
+    ::sigaddset(&children, SIGCHLD);
+    ::pthread_sigmask(SIG_BLOCK, &children, &signals_before_);
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
     raw_ = ends[0];
@@ -33,6 +40,7 @@ class AgentTest : public testing::Test {
     client_.reset();
     agent_.join();
     remove_tree(directory_);
+    ::pthread_sigmask(SIG_SETMASK, &signals_before_, nullptr);
   }
 
   LaptopCommand command(std::vector<std::string> argv) {
@@ -45,6 +53,7 @@ class AgentTest : public testing::Test {
   }
   LaptopCommand shell(const std::string& script) { return command({"/bin/sh", "-c", script}); }
 
+  sigset_t signals_before_{};
   int raw_ = -1;
   std::optional<AgentClient> client_;
   std::thread agent_;
