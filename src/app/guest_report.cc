@@ -1,8 +1,6 @@
 #include "app/guest_report.h"
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +9,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "run/error.h"
+#include "run/local_socket.h"
 
 namespace cleave {
 namespace {
@@ -30,19 +29,6 @@ std::uint64_t number_of(const Json* object, std::string_view key) {
 
 Error silent(int error_number) {
   return system_error(error_number, {N_("The guest did not report over its serial port")});
-}
-
-Result<OwnedFd> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return silent(ENAMETOOLONG);
-  std::ranges::copy(path, static_cast<char*>(address.sun_path));
-  OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.is_open() ||
-      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return silent(errno);
-  }
-  return socket;
 }
 
 // The next bytes, appended to `buffer`.
@@ -112,7 +98,7 @@ Result<GuestReport> wait_for_guest_report(const std::string& serial_socket,
                                           const std::function<bool(const GuestReport&)>& wanted,
                                           std::chrono::milliseconds limit, int cancel) {
   const auto end = steady_clock::now() + limit;
-  const OwnedFd socket = TRY(connect_to(serial_socket));
+  const OwnedFd socket = TRY(connect_local_socket(serial_socket));
   std::string buffer;
   while (true) {
     TRY(read_more(socket.get(), cancel, end, buffer));

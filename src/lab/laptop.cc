@@ -2,16 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <thread>
 
@@ -25,6 +22,7 @@
 #include "lab/module_tree.h"
 #include "lab/qemu_arguments.h"
 #include "lab/registry.h"
+#include "run/local_socket.h"
 #include "run/process.h"
 
 namespace cleave {
@@ -115,27 +113,11 @@ std::string panic_line(const std::string& console) {
   return console.substr(start, console.find('\n', start) - start);
 }
 
-Result<OwnedFd> connect_once(const std::string& path) {
-  OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return system_error(ENAMETOOLONG, Message(N_("Could not reach the laptop's agent")), path);
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the socket interface
-  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-  if (!socket.is_open() || ::connect(socket.get(), generic, sizeof(address)) != 0) {
-    return system_error(errno, Message(N_("Could not reach the laptop's agent")), path);
-  }
-  return socket;
-}
-
 // QEMU makes the socket a little after its start.
 Result<OwnedFd> connect_agent(const std::string& path, const OwnedFd& qemu) {
   const auto end = Clock::now() + kSocketLimit;
   while (true) {
-    Result<OwnedFd> socket = connect_once(path);
+    Result<OwnedFd> socket = connect_local_socket(path);
     if (socket || Clock::now() > end) return socket;
     if (TRY(wait_for_end(qemu, std::chrono::milliseconds(20)))) return socket;
   }

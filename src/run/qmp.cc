@@ -2,15 +2,14 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <thread>
 
 #include "run/error.h"
+#include "run/local_socket.h"
 
 namespace cleave {
 namespace {
@@ -68,21 +67,6 @@ Result<void> send_all(int descriptor, std::string_view bytes, Clock::time_point 
   return {};
 }
 
-// One try; the errno of connect(2) if it failed.
-Result<OwnedFd> connect_once(const std::string& path) {
-  const Message failed(N_("Could not connect to QEMU's monitor at {path}"), {{"path", path}});
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return system_error(ENAMETOOLONG, failed, path);
-  std::memcpy(address.sun_path, path.data(), path.size());
-  OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.is_open()) return system_error(errno, failed, path);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return system_error(errno, failed, path);
-  }
-  return socket;
-}
-
 Error refusal(const std::string& command, const Json& error) {
   const std::string error_class(error.text_of("class"));
   ErrorCode code = ErrorCode::Io;
@@ -100,7 +84,7 @@ Result<QmpClient> QmpClient::connect(const std::string& socket_path,
                                      const std::function<bool()>& give_up) {
   const auto end = end_of(limit);
   while (true) {
-    Result<OwnedFd> socket = connect_once(socket_path);
+    Result<OwnedFd> socket = connect_local_socket(socket_path);
     if (socket) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
       return negotiate(std::move(*socket), left);

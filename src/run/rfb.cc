@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include <string_view>
 
 #include "run/error.h"
+#include "run/local_socket.h"
 
 namespace cleave {
 namespace {
@@ -232,20 +232,7 @@ Result<Picture> capture_over_rfb(OwnedFd socket, std::chrono::milliseconds limit
 }
 
 Result<Picture> capture_over_rfb(const std::string& socket_path, std::chrono::milliseconds limit) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_path.size() >= sizeof(address.sun_path)) {
-    return system_error(ENAMETOOLONG, Message(N_("Could not open {path}"), {{"path", socket_path}}),
-                        socket_path);
-  }
-  std::ranges::copy(socket_path, static_cast<char*>(address.sun_path));
-  OwnedFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.is_open() ||
-      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return system_error(errno, Message(N_("Could not open {path}"), {{"path", socket_path}}),
-                        socket_path);
-  }
-  return capture_over_rfb(std::move(socket), limit);
+  return capture_over_rfb(TRY(connect_local_socket(socket_path)), limit);
 }
 
 }  // namespace cleave
