@@ -30,14 +30,17 @@ constexpr int kChannelNumber = 3;
 
 // Leaves everything of the starter behind: its descriptors, terminal, directory and signals.
 int detach(JsonChannel& starter) {
-  const OwnedFd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  OwnedFd null_device(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null_device.is_open()) return errno;
   // Out of the way first: it may have any number, 0 to 3 included.
   OwnedFd copy(::fcntl(starter.descriptor(), F_DUPFD_CLOEXEC, kChannelNumber + 1));
   if (!copy.is_open()) return errno;
+  starter.close();
   for (int number = 0; number < kChannelNumber; ++number) {
     if (::dup2(null_device.get(), number) < 0) return errno;
   }
+  // Without closing it: it may be one of the three, and what is above them is closed below.
+  (void)null_device.release();
   if (::dup3(copy.get(), kChannelNumber, O_CLOEXEC) < 0) return errno;
   (void)copy.release();
   starter.replace_descriptor(OwnedFd(kChannelNumber));

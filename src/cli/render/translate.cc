@@ -64,7 +64,9 @@ bool is_wide(char32_t code) {
 
 void choose_language(std::string_view language, const std::string& locale_directory) {
   const std::string wanted = language.empty() ? environment_language() : std::string(language);
-  std::setlocale(LC_ALL, "");
+  // Not LC_ALL: the ten categories that are not needed would be ten files read at every start.
+  std::setlocale(LC_CTYPE, "");
+  std::setlocale(LC_MESSAGES, "");
   // A language whose locale is not generated on this machine still gets its sentences: gettext
   // needs any locale but "C", and LANGUAGE then names the catalogue.
   if (!language.empty() || std::string_view(std::setlocale(LC_MESSAGES, nullptr)) == "C") {
@@ -75,7 +77,6 @@ void choose_language(std::string_view language, const std::string& locale_direct
       ::setenv("LANGUAGE", name.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
     }
   }
-  std::setlocale(LC_NUMERIC, "C");
   ::bindtextdomain(kDomain, locale_directory.c_str());
   ::bind_textdomain_codeset(kDomain, "UTF-8");
   ::textdomain(kDomain);

@@ -1,5 +1,6 @@
 #include "run/supervisor.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -125,6 +126,23 @@ TEST_F(SupervisorTest, OutlivesItsStarter) {
   expect_nothing_left();
   EXPECT_EQ(state().end->kind, VmEndKind::Killed);
   EXPECT_EQ(state().end->signal, SIGKILL);
+}
+
+// Whatever numbers the channel gets: daemons start programs with 0, 1 or 2 closed.
+TEST_F(SupervisorTest, StartsFromAProcessWithAnyDescriptorsClosed) {
+  for (int open_ones = 0; open_ones < 4; ++open_ones) {
+    const pid_t starter = ::fork();
+    ASSERT_GE(starter, 0);
+    if (starter == 0) {
+      ::close_range(0, ~0U, 0);
+      for (int i = 0; i < open_ones; ++i) (void)::open("/dev/null", O_RDWR | O_CLOEXEC);
+      ::_exit(Supervisor::start(spec()).has_value() ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(starter, &status, 0), starter);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << open_ones;
+    EXPECT_TRUE(ends_soon(*state().supervisor));
+  }
 }
 
 TEST_F(SupervisorTest, RefusedOptionShowsQemusOwnWords) {
