@@ -10,6 +10,7 @@
 
 #include "base/format.h"
 #include "base/text.h"
+#include "host/host.h"
 #include "lab/cache.h"
 
 namespace cleave {
@@ -170,7 +171,9 @@ std::string init_script(const InitScript& script) {
   text += kOpenNodes;
   text += format("hostname {}\nifconfig lo 127.0.0.1 up\n", shell_word(script.host_name));
   text += "umount -l /host /layer /dev /sys /proc\n";
-  text += "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n";
+  // `cleave` in the laptop is this very cleave, installed or not.
+  text += format("export PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
+                 shell_word(std::string(directory_name(script.agent_program))));
   text += "export HOME=/root USER=root LOGNAME=root SHELL=/bin/sh LANG=C.UTF-8 TERM=linux\n";
   text += "export XDG_RUNTIME_DIR=/run/user/0 CLEAVE_LAB_FAILED_MODULES=\"$failed\"\n";
   text += format("exec /bin/switch_root -c /dev/console /new {} lab-agent\n",

@@ -37,7 +37,7 @@ class LaptopTest(unittest.TestCase):
         return cleave("lab", "run", "--name", self.name, *gets, "--", *argv, timeout=timeout)
 
     def laptop_cleave(self, *words, **options):
-        return self.run_in_laptop(CLEAVE, *words, **options)
+        return self.run_in_laptop("cleave", *words, **options)
 
     def laptop_json(self, *words, expected_status=0):
         result = self.laptop_cleave(*words, "--json")

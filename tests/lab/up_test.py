@@ -19,6 +19,13 @@ def has_bars(row, width):
     return [tuple(row[x:x + 3]) for x in centres] == BARS
 
 
+def expect_test_card(test, picture, width, height):
+    seen_width, seen_height, rows = read_png(picture)
+    test.assertEqual((seen_width, seen_height), (width, height))
+    bars = sum(has_bars(row, width) for row in rows)
+    test.assertGreater(bars, height // 20, "the colour bars are not in the picture")
+
+
 class Demo(unittest.TestCase):
     def test_the_whole_job_ends_with_the_test_card(self):
         with tempfile.TemporaryDirectory() as scratch:
@@ -31,11 +38,19 @@ class Demo(unittest.TestCase):
             guest = report["guest"]
             self.assertEqual((guest["gpu"]["vendor_id"], guest["gpu"]["device_id"]), ("8086", "9b41"))
             self.assertGreater(guest["frames_per_second"], 0)
-            width, height, rows = read_png(picture)
-            self.assertEqual((width, height),
-                             (guest["framebuffer"]["width"], guest["framebuffer"]["height"]))
-            bars = sum(has_bars(row, width) for row in rows)
-            self.assertGreater(bars, height // 20, "the colour bars are not in the picture")
+            framebuffer = guest["framebuffer"]
+            expect_test_card(self, picture, framebuffer["width"], framebuffer["height"])
+
+    def test_the_picture_of_a_vgpu_that_hands_it_over_as_a_dmabuf(self):
+        """As the real driver does: QEMU draws it with OpenGL, and it comes over VNC."""
+        with tempfile.TemporaryDirectory() as scratch:
+            picture = pathlib.Path(scratch) / "demo.png"
+            done = cleave("lab", "run", "--module-parameter", "kvmgt.display=dmabuf",
+                          "--get", f"/run/demo.png:{picture}", "--",
+                          "cleave", "up", "--demo", "--no-laptop", "--picture", "/run/demo.png",
+                          timeout=400)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            expect_test_card(self, picture, 1920, 1200)
 
 
 class KilledDemo(LaptopTest):
