@@ -112,7 +112,8 @@ class Parser {
     ended_ = false;
     AcpiDumpTable& table = *open_;
     if (table.bad_line != 0) return;
-    if (hex.offset != table.bytes.size() ||
+    total_ += hex.bytes.size();
+    if (hex.offset != table.bytes.size() || total_ > AcpiDump::kMostInAll ||
         table.bytes.size() + hex.bytes.size() > AcpiDump::kMostBytes) {
       table.bad_line = number;
       return;
@@ -134,7 +135,8 @@ class Parser {
 
   AcpiDump dump_;
   std::optional<AcpiDumpTable> open_;
-  bool ended_ = false;  // a blank line came after the last bytes
+  std::size_t total_ = 0;  // bytes of all tables
+  bool ended_ = false;     // a blank line came after the last bytes
 };
 
 }  // namespace

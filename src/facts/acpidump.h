@@ -24,7 +24,8 @@ struct AcpiDumpTable {
 struct AcpiDump {
   // A machine has some fifty tables; DSDTs reach half a MiB.
   static constexpr std::size_t kMostTables = 512;
-  static constexpr std::size_t kMostBytes = std::size_t{4} << 20U;  // of one table
+  static constexpr std::size_t kMostBytes = std::size_t{4} << 20U;   // of one table
+  static constexpr std::size_t kMostInAll = std::size_t{32} << 20U;  // of all together
 
   std::vector<AcpiDumpTable> tables;  // in the order of the text; no bytes without a bad line
   bool too_many = false;              // there were more than kMostTables
