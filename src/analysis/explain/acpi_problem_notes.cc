@@ -67,9 +67,7 @@ constexpr std::array<ProblemRow, 15> kProblems = {{
         "its {length} bytes are kept as they are."),
      ""},
     {AcpiProblemKind::RangeReversed, "acpi.range_reversed", Severity::Problem,
-     N_("The memory range of the structure at offset {offset} ends before it begins. Linux "
-        "ignores such a range."),
-     kFirmware},
+     N_("The memory range of the structure at offset {offset} ends before it begins."), kFirmware},
     {AcpiProblemKind::RangesOverlap, "acpi.ranges_overlap", Severity::Warning,
      N_("The memory range of the structure at offset {offset} begins inside that of another."),
      kFirmware},
