@@ -6,7 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "facts/dmar.h"
 #include "facts/fact.h"
+#include "facts/iommu_registers.h"
+#include "facts/ivrs.h"
 #include "facts/kernel.h"
 #include "facts/mdev.h"
 #include "facts/pci.h"
@@ -29,8 +32,11 @@ struct KvmFacts {
 
 struct IommuFacts {
   Fact<std::vector<std::string>> units;  // /sys/class/iommu: "dmar0", "ivhd0"
+  std::vector<IommuUnit> registers;      // one per unit, in the same order
   Fact<bool> dmar_table;                 // known true: /sys/firmware/acpi/tables/DMAR is there
   Fact<bool> ivrs_table;
+  Fact<DmarTable> dmar;  // what the table says: for root only
+  Fact<IvrsTable> ivrs;
   Fact<std::uint32_t> groups;  // how many IOMMU groups exist
 };
 

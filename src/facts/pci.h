@@ -41,7 +41,9 @@ struct PciDevice {
   std::string sysfs_path;  // /sys/bus/pci/devices/ADDRESS
   std::uint16_t vendor_id = 0;
   std::uint16_t device_id = 0;
-  std::uint32_t class_code = 0;         // 24 bits: base class, subclass, interface
+  std::uint32_t class_code = 0;  // 24 bits: base class, subclass, interface
+  // The bridges above it from the root bus down, then itself; only itself if sysfs does not tell.
+  std::vector<PciAddress> path;
   Fact<std::string> driver;             // absent: no driver is bound
   Fact<std::uint32_t> iommu_group;      // absent: the kernel put it into none
   Fact<std::uint32_t> sriov_total_vfs;  // absent: no SR-IOV capability, or its driver has none

@@ -33,6 +33,19 @@ std::vector<PciRegion> parse_regions(std::string_view text) {
   return regions;
 }
 
+// /sys/bus/pci/devices/ADDRESS leads to …/pci0000:00/0000:00:1c.0/0000:01:00.0.
+std::vector<PciAddress> read_path(const HostReader& host, const PciDevice& device) {
+  std::vector<PciAddress> path;
+  const auto target = host.read_link(device.sysfs_path);
+  if (target) {
+    for (const std::string_view part : split(*target, '/')) {
+      if (const auto address = parse_pci_address(part)) path.push_back(*address);
+    }
+  }
+  if (path.empty() || path.back() != device.address) return {device.address};
+  return path;
+}
+
 Result<PciDevice> read_device(const HostReader& host, const std::string& name,
                               const PciAddress& address) {
   PciDevice device;
@@ -41,6 +54,7 @@ Result<PciDevice> read_device(const HostReader& host, const std::string& name,
   device.vendor_id = TRY(read_id<std::uint16_t>(host, device, "vendor"));
   device.device_id = TRY(read_id<std::uint16_t>(host, device, "device"));
   device.class_code = TRY(read_id<std::uint32_t>(host, device, "class"));
+  device.path = read_path(host, device);
   device.driver = read_link_name_fact(host, join_path(device.sysfs_path, "driver"));
   device.iommu_group = read_link_number_fact(host, join_path(device.sysfs_path, "iommu_group"));
   device.sriov_total_vfs = read_number_fact(host, join_path(device.sysfs_path, "sriov_totalvfs"));

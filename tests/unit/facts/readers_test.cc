@@ -11,6 +11,7 @@
 #include "facts/readers/read_facts.h"
 #include "host/file_host.h"
 #include "host/memory_host.h"
+#include "support/acpi_bytes.h"
 #include "support/machine.h"
 
 namespace cleave {
@@ -258,6 +259,91 @@ TEST(Readers, TheLiveMachineIsReadWithoutTrouble) {
   EXPECT_TRUE(facts.kernel.release.is_known());
   EXPECT_TRUE(facts.memory_bytes.is_known());
   EXPECT_TRUE(facts.memory_lock.is_known());
+}
+
+// --- IOMMUs
+
+std::string small_dmar() {
+  return testing::dmar(testing::drhd(0, 0xFED90000, testing::scope(1, 0, testing::step(2, 0))) +
+                       testing::drhd(1, 0xFED91000));
+}
+
+TEST(IommuReader, WhatTheTableSays) {
+  MemoryHost host;
+  host.add_file("/sys/firmware/acpi/tables/DMAR", small_dmar(), 0400);
+  host.add_directory("/sys/class/iommu");
+  const IommuFacts iommu = read_iommu(host);
+  ASSERT_TRUE(iommu.dmar.is_known());
+  EXPECT_EQ(iommu.dmar.value()->structures.size(), 2U);
+  EXPECT_EQ(iommu.dmar.source(), "/sys/firmware/acpi/tables/DMAR");
+  EXPECT_TRUE(iommu.ivrs.is_absent());
+}
+
+// As for everybody but root: the table can be seen and not read. (A directory is the one thing of
+// that kind that a machine in memory has.)
+TEST(IommuReader, ATableThatMayNotBeReadIsThereAllTheSame) {
+  MemoryHost host;
+  host.add_directory("/sys/firmware/acpi/tables/DMAR");
+  host.add_unreadable("/sys/firmware/acpi/tables/IVRS", EACCES);
+  const IommuFacts iommu = read_iommu(host);
+  EXPECT_TRUE(iommu.dmar_table.is_known());
+  ASSERT_NE(iommu.dmar.unreadable(), nullptr);
+  EXPECT_EQ(iommu.dmar.unreadable()->path, "/sys/firmware/acpi/tables/DMAR");
+  ASSERT_NE(iommu.ivrs.unreadable(), nullptr);
+  EXPECT_EQ(iommu.ivrs.unreadable()->why, "Permission denied");
+}
+
+TEST(IommuReader, ADamagedTableIsUnreadableAndNotAbsent) {
+  MemoryHost host;
+  host.add_file("/sys/firmware/acpi/tables/DMAR", "DMAR");
+  host.add_file("/sys/firmware/acpi/tables/IVRS", std::string(kLargestIommuTable + 1, 'x'));
+  const IommuFacts iommu = read_iommu(host);
+  EXPECT_TRUE(iommu.dmar_table.is_known());
+  ASSERT_NE(iommu.dmar.unreadable(), nullptr);
+  EXPECT_NE(iommu.dmar.unreadable()->why.find("at least 36 bytes"), std::string::npos);
+  EXPECT_NE(iommu.ivrs.unreadable(), nullptr);
+}
+
+TEST(IommuReader, TheRegistersOfEachUnit) {
+  MemoryHost host;
+  host.add_file("/sys/class/iommu/dmar0/intel-iommu/cap", "1c0000c40660462\n");
+  host.add_file("/sys/class/iommu/dmar0/intel-iommu/ecap", "broken\n");
+  host.add_file("/sys/class/iommu/dmar0/intel-iommu/address", "fed90000\n");
+  host.add_file("/sys/class/iommu/ivhd0/amd-iommu/cap", "190b640f\n");
+  host.add_file("/sys/class/iommu/ivhd0/amd-iommu/features", "246577efa2254afa:0\n");
+  const IommuFacts iommu = read_iommu(host);
+  ASSERT_EQ(iommu.registers.size(), 2U);
+  const IommuUnit& intel = iommu.registers[0];
+  EXPECT_EQ(intel.name, "dmar0");
+  ASSERT_TRUE(intel.capabilities.is_known());
+  EXPECT_EQ(intel.capabilities.value()->max_guest_address_bits, 39);
+  EXPECT_NE(intel.extended_capabilities.unreadable(), nullptr);
+  EXPECT_EQ(intel.register_base_address.value_or(0), 0xFED90000U);
+  EXPECT_TRUE(intel.amd_features.is_absent());
+  const IommuUnit& amd = iommu.registers[1];
+  EXPECT_TRUE(amd.capabilities.is_absent());
+  ASSERT_TRUE(amd.amd_features.is_known());
+  EXPECT_TRUE(amd.amd_features.value()->guest_virtual_apic);
+  EXPECT_EQ(amd.amd_capability.value_or({}).type, 3);
+}
+
+TEST(PciReader, TheBridgesAboveADevice) {
+  MemoryHost host;
+  const std::string behind = "/sys/devices/pci0000:00/0000:00:1c.0/0000:03:00.0";
+  for (const auto& [name, value] :
+       {std::pair("vendor", "0x8086"), {"device", "0x2723"}, {"class", "0x028000"}}) {
+    host.add_file(behind + "/" + name, value);
+    host.add_file(std::string("/sys/bus/pci/devices/0000:05:00.0/") + name, value);
+  }
+  host.add_link("/sys/bus/pci/devices/0000:03:00.0",
+                "../../../devices/pci0000:00/0000:00:1c.0/0000:03:00.0");
+  const auto devices = read_pci_devices(host);
+  ASSERT_TRUE(devices.is_known());
+  ASSERT_EQ(devices.value()->size(), 2U);
+  EXPECT_EQ((*devices.value())[0].path,
+            (std::vector<PciAddress>{{.domain = 0, .bus = 0, .device = 0x1C, .function = 0},
+                                     {.domain = 0, .bus = 3, .device = 0, .function = 0}}));
+  EXPECT_EQ((*devices.value())[1].path.size(), 1U) << "sysfs does not tell";
 }
 
 }  // namespace
