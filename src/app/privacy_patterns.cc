@@ -59,7 +59,7 @@ std::size_t uuid_at(std::string_view text, std::size_t at) {
   if (first == kPlainUuidLength) return is_word(letter_at(text, at + first)) ? 0 : first;
   if (first != 8) return 0;
   std::size_t length = first;
-  for (const std::size_t digits : {4, 4, 4, 12}) {
+  for (const std::size_t digits : {4UL, 4UL, 4UL, 12UL}) {
     if (letter_at(text, at + length) != '-') return 0;
     if (run(text, at + length + 1, is_hex, 13) != digits) return 0;
     length += 1 + digits;
@@ -131,7 +131,7 @@ std::size_t ipv6_at(std::string_view text, std::size_t at) {
   std::size_t groups = 0;
   for (const std::string_view group : split(address, ':')) {
     if (group.size() > 4) return 0;
-    groups += group.empty() ? 0 : 1;
+    groups += group.empty() ? 0U : 1U;
   }
   const bool one_gap = gap != std::string_view::npos && gap == address.rfind("::") &&
                        !address.ends_with(":::") && groups >= 2 && groups < 8;
@@ -434,6 +434,7 @@ bool is_private_name(std::string_view name) {
   constexpr std::size_t kLongest = 64;
   if (name.size() < kShortest || name.size() > kLongest) return false;
   if (!std::ranges::all_of(name, is_name) || !is_word(name.front())) return false;
+  if (std::ranges::all_of(name, is_digit)) return false;  // a number, of an account without a name
   if (number_of(Secret::User, name) || number_of(Secret::Host, name)) return false;
   return !is_public_name(name);
 }

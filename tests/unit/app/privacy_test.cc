@@ -41,7 +41,7 @@ TEST(Privacy, ANumberThatIsThereAlreadyIsNotGivenOut) {
 
 TEST(Privacy, NamesOfPeopleAndHosts) {
   EXPECT_EQ(scrubbed("Linux version 6.9 (mina@minabook) for MINA, at /home/tom/linux; tom's"),
-            "Linux version 6.9 (user1@host1) for user1, at /home/user2/linux; tom's");
+            "Linux version 6.9 (user1@host1) for user1, at /home/user2/linux; user2's");
   // The name was learnt from the path: a second look finds the word, too.
   Scrubber scrubber({});
   scrubber.learn("/home/tom/linux", TextKind::Technical);
