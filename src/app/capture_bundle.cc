@@ -224,8 +224,29 @@ class CaptureReader {
     capture_.time = head.number<std::uint64_t>("time");
     capture_.is_root = head.flag("root").value_or(false);
     capture_.machine.set_user_id(head.number<std::uint32_t>("user_id"));
+    read_lists(manifest);
     if (!head.wrong().empty()) return bad_row(0, head.wrong());
     return {};
+  }
+
+  // For showing only; what is not understood of them is left out.
+  void read_lists(const Json& manifest) {
+    const auto items = [&manifest](const char* key) -> Json::Array {
+      const Json* list = manifest.find(key);
+      return list == nullptr || list->as_array() == nullptr ? Json::Array() : *list->as_array();
+    };
+    for (const Json& left : items("left_out")) {
+      capture_.left_out.push_back(
+          {.path = printable(left.text_of("path")), .why = printable(left.text_of("why"))});
+    }
+    for (const Json& path : items("cut")) {
+      if (path.as_string() != nullptr) capture_.cut.push_back(printable(*path.as_string()));
+    }
+    const Json* replaced = manifest.find("replaced");
+    if (replaced == nullptr || replaced->as_object() == nullptr) return;
+    for (const auto& [kind, count] : *replaced->as_object()) {
+      capture_.replaced.emplace_back(printable(kind), count.as_unsigned().value_or(0));
+    }
   }
 
   Result<void> add(const Json& json) {

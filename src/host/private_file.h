@@ -20,8 +20,8 @@ struct FileOwner {
 
 struct PrivateTarget {
   std::string path;
-  bool overwrite = false;          // else Conflict if something is there
-  std::optional<FileOwner> owner;  // under sudo: who called it
+  bool overwrite = false;               // else Conflict if something is there
+  std::optional<FileOwner> owner = {};  // under sudo: who called it
 };
 
 // What was there before is replaced by a rename. Errors carry the path and errno.
