@@ -120,6 +120,17 @@ constexpr std::array kRows = {
     CaptureRow{"/proc/self", "limits status", kRights},
 };
 
+// The paths below `path` whose last part matches, added to `found` while there is room.
+void add_matches(const HostReader& host, const std::string& path, std::string_view part,
+                 std::vector<std::string>& found) {
+  const auto names = host.list_directory(path);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (found.size() >= kMatchesOfARow) return;
+    if (matches(name, part)) found.push_back(join_path(path, name));
+  }
+}
+
 // Expands the stars, name by name, and hands each path to `visit`.
 template <typename Visit>
 void expand(const HostReader& host, std::string_view pattern, Visit visit) {
@@ -130,14 +141,8 @@ void expand(const HostReader& host, std::string_view pattern, Visit visit) {
     for (const std::string& path : paths) {
       if (part.find('*') == std::string_view::npos) {
         next.push_back(join_path(path, part));
-        continue;
-      }
-      const auto names = host.list_directory(path);
-      if (!names) continue;
-      for (const std::string& name : *names) {
-        if (next.size() < kMatchesOfARow && matches(name, part)) {
-          next.push_back(join_path(path, name));
-        }
+      } else {
+        add_matches(host, path, part, next);
       }
     }
     paths = std::move(next);

@@ -43,7 +43,6 @@ Error in_the_way(const std::string& path, const char* sentence) {
   error.code = ErrorCode::Conflict;
   error.message = {sentence, {{"path", path}}};
   error.path = path;
-  error.error_number = EEXIST;
   return error;
 }
 

@@ -47,6 +47,14 @@ Json report_json(const Capture& capture, const std::string& file) {
                        {"cut", std::move(cut)}});
 }
 
+// "/proc/cpuinfo", "/etc/{modules,os-release}".
+std::string places_of(const CaptureRow& row) {
+  const std::string names = replace_all(row.names, " ", ",");
+  if (names.empty()) return row.place;
+  const bool several = names.find(',') != std::string::npos;
+  return join_path(row.place, several ? "{" + names + "}" : names);
+}
+
 // The reasons of the table, each with its places.
 std::string list_of_places() {
   std::vector<std::string> order;
@@ -54,7 +62,7 @@ std::string list_of_places() {
   for (const CaptureRow& row : capture_rows()) {
     std::vector<std::string>& of_reason = places[row.why];
     if (of_reason.empty()) order.emplace_back(row.why);
-    if (of_reason.empty() || of_reason.back() != row.place) of_reason.emplace_back(row.place);
+    of_reason.push_back(places_of(row));
   }
   std::string text;
   for (const std::string& why : order) {

@@ -25,8 +25,7 @@ Result<DiagnosisScope> read_scope(const Arguments& arguments, const Facts& facts
     std::vector<std::string> ids;
     for (const Way* way : all_ways()) ids.emplace_back(way->id());
     return bad_value(
-        {N_("There is no way “{way}” of sharing a GPU."), {{"way", printable(*scope.way)}}},
-        std::move(ids));
+        {N_("There is no way “{way}” of sharing a GPU."), {{"way", printable(*scope.way)}}}, ids);
   }
   const auto address = arguments.get("--gpu");
   if (!address) return scope;
@@ -39,7 +38,7 @@ Result<DiagnosisScope> read_scope(const Arguments& arguments, const Facts& facts
   }
   if (!found) {
     return bad_value({N_("There is no GPU at {address}."), {{"address", printable(*address)}}},
-                     std::move(addresses));
+                     addresses);
   }
   return scope;
 }
