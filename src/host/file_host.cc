@@ -105,6 +105,10 @@ class FileHost final : public HostWriter {
     while (true) {
       const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
       if (count < 0 && errno == EINTR) continue;
+      // /dev/kmsg gives a record at a time, EPIPE for those that were overwritten meanwhile, and
+      // EAGAIN behind the last (Documentation/ABI/testing/dev-kmsg).
+      if (count < 0 && errno == EPIPE) continue;
+      if (count < 0 && errno == EAGAIN && !content.empty()) return content;
       if (count < 0) return read_error(errno, path);
       if (count == 0) return content;
       content.append(buffer.data(), static_cast<size_t>(count));

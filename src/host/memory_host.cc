@@ -11,7 +11,17 @@ namespace {
 
 constexpr int kMaximumLinks = 40;  // as the kernel's MAXSYMLINKS, include/linux/namei.h
 
+Error not_in_capture(Message message, std::string_view path) {
+  Error error;
+  error.code = ErrorCode::Unsupported;
+  error.message = std::move(message);
+  error.path = path;
+  return error;
+}
+
 Error path_error(int error_number, std::string_view path) {
+  if (error_number == kNotCaptured) return not_in_capture({N_("not captured")}, path);
+  if (error_number == kCutFromCapture) return not_in_capture({N_("cut: too large")}, path);
   return system_error(error_number, Message(N_("Could not use {path}"), {{"path", path}}),
                       std::string(path));
 }
@@ -37,7 +47,9 @@ MemoryHost::Node& MemoryHost::make(std::string_view path, FileKind kind, std::ui
   const std::string normal = normal_path(path);
   for (std::string_view parent = directory_name(normal); !nodes_.contains(parent);
        parent = directory_name(parent)) {
-    nodes_[std::string(parent)].status = {.kind = FileKind::Directory, .mode = 0755};
+    Node& made = nodes_[std::string(parent)];
+    made.status = {.kind = FileKind::Directory, .mode = 0755};
+    made.listed = !is_capture_;
   }
   Node& node = nodes_[normal];
   node.status.kind = kind;
@@ -73,6 +85,21 @@ void MemoryHost::forget(std::string_view path) {
   std::erase_if(nodes_, [&](const auto& entry) {
     return entry.first == normal || entry.first.starts_with(normal + "/");
   });
+}
+
+void MemoryHost::set_node(std::string_view path, MemoryNode node) {
+  make(path, node.status.kind, node.status.mode) = std::move(node);
+}
+
+void MemoryHost::become_capture() {
+  is_capture_ = true;
+  nodes_["/"].listed = false;
+}
+
+int MemoryHost::error_of_missing(std::string_view path) const {
+  if (!is_capture_) return ENOENT;
+  const auto parent = nodes_.find(directory_name(path));
+  return parent != nodes_.end() && parent->second.listed ? ENOENT : kNotCaptured;
 }
 
 void MemoryHost::on_write(std::string_view path, AttributeHandler handler) {
@@ -120,7 +147,7 @@ Result<std::string> MemoryHost::resolve(std::string_view path, bool follow_last)
     }
     const std::string next = resolved + "/" + part;
     const auto found = nodes_.find(next);
-    if (found == nodes_.end()) return path_error(ENOENT, path);
+    if (found == nodes_.end()) return path_error(error_of_missing(next), path);
     if (found->second.error_number != 0) return path_error(found->second.error_number, path);
     const bool last = std::ranges::all_of(waiting, &std::string::empty);
     if (found->second.status.kind != FileKind::Symlink || (last && !follow_last)) {
@@ -142,21 +169,24 @@ Result<const MemoryHost::Node*> MemoryHost::find(std::string_view path, bool fol
 Result<std::string> MemoryHost::read_file(std::string_view path, std::size_t limit) const {
   const Node* node = TRY(find(path, true));
   if (node->status.kind == FileKind::Directory) return path_error(EISDIR, path);
+  if (node->read_error != 0) return path_error(node->read_error, path);
   if (node->content.size() > limit) return path_error(EFBIG, path);
   return node->content;
 }
 
 Result<std::vector<std::string>> MemoryHost::list_directory(std::string_view path) const {
   const std::string real = TRY(resolve(path, true));
-  if (nodes_.find(real)->second.status.kind != FileKind::Directory) {
-    return path_error(ENOTDIR, path);
-  }
+  const Node& directory = nodes_.find(real)->second;
+  if (directory.status.kind != FileKind::Directory) return path_error(ENOTDIR, path);
+  if (directory.read_error != 0) return path_error(directory.read_error, path);
+  if (is_capture_ && !directory.listed) return path_error(kNotCaptured, path);
   const std::string prefix = real == "/" ? "/" : real + "/";
   std::vector<std::string> names;
   for (auto entry = nodes_.upper_bound(prefix);
        entry != nodes_.end() && entry->first.starts_with(prefix); ++entry) {
     const std::string_view name = std::string_view(entry->first).substr(prefix.size());
-    if (name.find('/') == std::string_view::npos) names.emplace_back(name);
+    if (name.find('/') != std::string_view::npos || entry->second.error_number == ENOENT) continue;
+    names.emplace_back(name);
   }
   return names;
 }
@@ -178,9 +208,10 @@ Result<std::string> MemoryHost::real_path(std::string_view path) const {
 
 Result<bool> MemoryHost::may_access(std::string_view path, Access access) const {
   const Node* node = TRY(find(path, true));
-  const std::uint32_t readable = node->status.mode & 0444U;
-  const std::uint32_t writable = node->status.mode & 0222U;
-  return (access == Access::Write || readable != 0) && (access == Access::Read || writable != 0);
+  if (is_capture_ && (!node->may_read || !node->may_write)) return path_error(kNotCaptured, path);
+  const bool readable = node->may_read.value_or((node->status.mode & 0444U) != 0);
+  const bool writable = node->may_write.value_or((node->status.mode & 0222U) != 0);
+  return (access == Access::Write || readable) && (access == Access::Read || writable);
 }
 
 Result<std::string> MemoryHost::place_of(std::string_view path) const {

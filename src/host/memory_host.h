@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,6 +13,28 @@
 #include "host/host.h"
 
 namespace cleave {
+
+// Instead of an errno: the answer is not in the capture (nobody asked then, or it was too large),
+// which is an error and never "absent".
+inline constexpr int kNotCaptured = -1;
+inline constexpr int kCutFromCapture = -2;
+
+// One path of a machine in memory.
+struct MemoryNode {
+  FileStatus status;
+  std::string content;  // of a file; the target of a link
+  // Whatever is asked of the path answers with this errno; ENOENT: known to be absent.
+  int error_number = 0;
+  // Its status is known, its content or listing answers with this errno.
+  int read_error = 0;
+  bool listed = true;  // of a directory in a capture: its nodes are all that it has
+  // In a capture: as the user who captured could open it. Elsewhere `mode` tells.
+  std::optional<bool> may_read;
+  std::optional<bool> may_write;
+
+  // Nothing but the name is known.
+  [[nodiscard]] bool is_unknown() const { return error_number == kNotCaptured; }
+};
 
 class MemoryHost final : public HostWriter {
  public:
@@ -26,6 +49,14 @@ class MemoryHost final : public HostWriter {
   // Whatever is asked of this path answers with `error_number`.
   void add_unreadable(std::string_view path, int error_number);
   void forget(std::string_view path);  // with all below it
+  void set_node(std::string_view path, MemoryNode node);
+  // By path; all parents of a node are nodes.
+  using Nodes = std::map<std::string, MemoryNode, std::less<>>;
+  [[nodiscard]] const Nodes& nodes() const { return nodes_; }
+  // From now on this is a capture: it knows what was asked when it was made. Anything else is an
+  // error that says "not captured"; a name is absent only where its directory was listed without
+  // it, or where it was looked for.
+  void become_capture();
 
   // Driver behaviour: called instead of storing when an attribute is written. Returns an errno
   // or 0. May change this host (a `create` attribute adds a device).
@@ -77,11 +108,7 @@ class MemoryHost final : public HostWriter {
   void pause(std::chrono::milliseconds length) override;
 
  private:
-  struct Node {
-    FileStatus status;
-    std::string content;  // of a file; the target of a link
-    int error_number = 0;
-  };
+  using Node = MemoryNode;
 
   // The node at the end of all links, with its real path; NotFound, or the node's own error.
   [[nodiscard]] Result<std::string> resolve(std::string_view path, bool follow_last) const;
@@ -91,7 +118,11 @@ class MemoryHost final : public HostWriter {
   [[nodiscard]] Result<std::string> place_of(std::string_view path) const;
   Result<void> begin_effect(std::string_view path);
 
-  std::map<std::string, Node, std::less<>> nodes_;
+  // ENOENT, or in a capture kNotCaptured where nobody can say.
+  [[nodiscard]] int error_of_missing(std::string_view path) const;
+
+  Nodes nodes_;
+  bool is_capture_ = false;
   std::map<std::string, AttributeHandler, std::less<>> attribute_handlers_;
   std::map<std::string, CommandHandler, std::less<>> command_handlers_;
   std::function<void(MemoryHost&)> pause_handler_;

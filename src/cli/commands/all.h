@@ -7,6 +7,7 @@ namespace cleave {
 
 extern const Command kUpCommand;
 extern const Command kDoctorCommand;
+extern const Command kCaptureCommand;
 extern const Command kVgpuTypesCommand;
 extern const Command kVgpuListCommand;
 extern const Command kVgpuCreateCommand;

@@ -1,39 +1,14 @@
 // cleave doctor: whether and how this machine can share its GPU, and why.
-#include <filesystem>
-
+#include "app/machine.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/render/doctor_json.h"
 #include "cli/render/doctor_text.h"
 #include "cli/render/translate.h"
 #include "facts/readers/read_facts.h"
-#include "host/file_host.h"
-#include "host/memory_host.h"
 
 namespace cleave {
 namespace {
-
-constexpr std::size_t kMachineLimit = std::size_t{32} << 20U;  // as parse_machine refuses more
-
-// A *.machine file or a directory with a captured tree.
-Result<Facts> read_captured(const std::string& name) {
-  std::error_code problem;
-  const std::filesystem::path path = std::filesystem::absolute(name, problem);
-  if (problem) {
-    return system_error(problem.value(),
-                        {N_("Could not read the machine {path}"), {{"path", name}}}, name);
-  }
-  if (std::filesystem::is_directory(path, problem)) {
-    const auto host = TRY(open_file_host(path.string()));
-    return read_facts(*host);
-  }
-  const auto live = live_host();
-  const std::string text = TRY(live->read_file(path.string(), kMachineLimit)
-                                   .context({N_("reading the machine {path}"), {{"path", name}}}));
-  const MemoryHost host =
-      TRY(parse_machine(text).context({N_("reading the machine {path}"), {{"path", name}}}));
-  return read_facts(host);
-}
 
 Error bad_value(Message message, const std::vector<std::string>& known) {
   Error error;
@@ -50,8 +25,7 @@ Result<DiagnosisScope> read_scope(const Arguments& arguments, const Facts& facts
     std::vector<std::string> ids;
     for (const Way* way : all_ways()) ids.emplace_back(way->id());
     return bad_value(
-        {N_("There is no way “{way}” of sharing a GPU."), {{"way", printable(*scope.way)}}},
-        std::move(ids));
+        {N_("There is no way “{way}” of sharing a GPU."), {{"way", printable(*scope.way)}}}, ids);
   }
   const auto address = arguments.get("--gpu");
   if (!address) return scope;
@@ -64,13 +38,16 @@ Result<DiagnosisScope> read_scope(const Arguments& arguments, const Facts& facts
   }
   if (!found) {
     return bad_value({N_("There is no GPU at {address}."), {{"address", printable(*address)}}},
-                     std::move(addresses));
+                     addresses);
   }
   return scope;
 }
 
 Result<Facts> read_machine(CommandContext& context) {
-  if (const auto from = context.arguments().get("--from")) return read_captured(*from);
+  if (const auto from = context.arguments().get("--from")) {
+    const auto machine = TRY(open_machine(*from));
+    return read_facts(*machine);
+  }
   const HostWriter* host = TRY(context.host());
   return read_facts(*host);
 }
@@ -98,7 +75,9 @@ const Command kDoctorCommand = {
     .summary = N_("Tells whether and how this machine can share its GPU, and why"),
     .options = {{.name = "--from",
                  .value = "MACHINE",
-                 .help = N_("look at a captured machine (a *.machine file or a directory)")},
+                 .help = N_(
+                     "look at a captured machine: a bundle of “cleave capture”, a *.machine file "
+                     "or a directory")},
                 {.name = "--way", .value = "WAY", .help = N_("only this way of sharing: gvt-g")},
                 {.name = "--gpu", .value = "ADDRESS", .help = N_("only this GPU: 0000:00:02.0")}},
     .positionals = {},

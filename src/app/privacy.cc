@@ -1,0 +1,210 @@
+#include "app/privacy.h"
+
+#include <algorithm>
+
+#include "app/privacy_patterns.h"
+#include "base/text.h"
+
+namespace cleave {
+namespace {
+
+using Names = std::set<std::string, std::less<>>;
+
+constexpr std::array<std::string_view, 9> kFoldersForPeople = {
+    "/etc/", "/boot/", "/efi/", "/usr/lib/", "/lib/", "/run/", "/home/", "/root/", "/var/"};
+constexpr std::array<std::string_view, 4> kFilesForPeople = {"/proc/cmdline", "/proc/version",
+                                                             "/dev/kmsg", "/var/log/kern.log"};
+// Below the folders for people, but made by the kernel's build.
+constexpr std::array<std::string_view, 3> kTechnicalFiles = {"/config", "/modules.", "/System.map"};
+
+std::size_t index(Secret kind) { return static_cast<std::size_t>(kind); }
+
+// Calls `visit` with each private value and what stands before it, and with the rest at the end.
+// `visit` returns whether the value is done with; else the search goes on one letter further.
+template <typename Visit>
+void each_value(std::string_view text, TextKind kind, const Names& names, Visit visit) {
+  std::size_t done = 0;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const auto found = private_value_at(text, at, kind, names);
+    if (!found || found->length == 0) {
+      ++at;
+      continue;
+    }
+    const std::size_t start = at + found->prefix;
+    const std::string_view value = text.substr(start, found->length);
+    if (visit(text.substr(done, start - done), found->kind, value)) {
+      done = start + found->length;
+      at = done;
+    } else {
+      ++at;
+    }
+  }
+  visit(text.substr(done), Secret::Credential, std::string_view());
+}
+
+// A drop-in or loader entry is named by people.
+bool is_named_by_people(std::string_view path) {
+  return path.find(".d/") != std::string_view::npos ||
+         path.find("/entries/") != std::string_view::npos;
+}
+
+}  // namespace
+
+const char* secret_name(Secret secret) {
+  constexpr std::array kNames = {"uuid",   "mac-address", "ipv4-address", "ipv6-address",
+                                 "user",   "host",        "disk",         "label",
+                                 "serial", "wifi",        "credential"};
+  static_assert(kNames.size() == kSecretKinds);
+  return kNames[index(secret)];
+}
+
+TextKind text_kind_of(std::string_view path, std::string_view content) {
+  if (content.find('\0') != std::string_view::npos) return TextKind::Binary;
+  const auto is_below = [&](std::string_view folder) { return path.starts_with(folder); };
+  const auto is_inside = [&](std::string_view part) {
+    return path.find(part) != std::string_view::npos;
+  };
+  if (std::ranges::find(kFilesForPeople, path) != kFilesForPeople.end()) return TextKind::ForPeople;
+  if (!std::ranges::any_of(kFoldersForPeople, is_below)) return TextKind::Technical;
+  return std::ranges::any_of(kTechnicalFiles, is_inside) ? TextKind::Technical
+                                                         : TextKind::ForPeople;
+}
+
+Scrubber::Scrubber(const Identity& identity) {
+  for (const std::string& user : identity.users) note(Secret::User, user);
+  for (const std::string& host : identity.hosts) {
+    note(Secret::Host, host);
+    // "book.example.org" is called "book", too.
+    note(Secret::Host, std::string_view(host).substr(0, host.find('.')));
+  }
+}
+
+void Scrubber::note(Secret kind, std::string_view value) {
+  if (value.empty()) return;
+  if (const auto number = number_of(kind, value)) {
+    taken_[index(kind)].insert(*number);
+    return;
+  }
+  if (kind == Secret::User || kind == Secret::Host) {
+    if (is_public_name(value)) return;
+    std::string name = canonical(kind, value);
+    if (is_private_name(name)) names_.insert(std::move(name));
+  }
+  replacements_[index(kind)].try_emplace(canonical(kind, value));
+}
+
+void Scrubber::learn(std::string_view text, TextKind kind) {
+  each_value(text, kind, names_, [this](std::string_view, Secret found, std::string_view value) {
+    // A word that is a known name is known.
+    const std::string plain = canonical(found, value);
+    if (found == Secret::User && replacements_[index(Secret::Host)].contains(plain)) return true;
+    note(found, value);
+    return number_of(found, value).has_value() || replacements_[index(found)].contains(plain);
+  });
+}
+
+void Scrubber::learn_path(std::string_view path) {
+  learn(path, TextKind::Technical);
+  if (is_named_by_people(path)) learn(path.substr(path.rfind('/') + 1), TextKind::ForPeople);
+}
+
+void Scrubber::settle() {
+  for (std::size_t kind = 0; kind < kSecretKinds; ++kind) {
+    std::uint64_t number = 0;
+    for (auto& [value, replaced_by] : replacements_[kind]) {
+      ++number;
+      while (taken_[kind].contains(number)) ++number;
+      // Its form follows the place where it stands: the number is kept.
+      replaced_by = std::to_string(number);
+    }
+  }
+}
+
+std::string Scrubber::replacement(Secret kind, std::string_view value) const {
+  const std::string plain = canonical(kind, value);
+  for (const Secret place : {kind, kind == Secret::User ? Secret::Host : kind}) {
+    const auto found = replacements_[index(place)].find(plain);
+    if (found == replacements_[index(place)].end()) continue;
+    return numbered(place, parse_unsigned<std::uint64_t>(found->second).value_or(0), value);
+  }
+  return {};
+}
+
+std::string Scrubber::scrub(std::string_view text, TextKind kind) const {
+  std::string clean;
+  clean.reserve(text.size());
+  each_value(text, kind, names_,
+             [&](std::string_view before, Secret found, std::string_view value) {
+               if (value.empty()) {
+                 clean += before;
+                 return true;
+               }
+               const bool is_done = number_of(found, value).has_value();
+               const std::string instead = is_done ? std::string(value) : replacement(found, value);
+               if (instead.empty()) return false;
+               // In binary data everything must stay where it is.
+               const bool fits = kind != TextKind::Binary || instead.size() == value.size();
+               clean += before;
+               clean += fits ? std::string_view(instead) : value;
+               return true;
+             });
+  return clean;
+}
+
+std::string Scrubber::scrub_path(std::string_view path) const {
+  if (!is_named_by_people(path)) return scrub(path, TextKind::Technical);
+  const std::size_t name = path.rfind('/') + 1;
+  return scrub(path.substr(0, name), TextKind::Technical) +
+         scrub(path.substr(name), TextKind::ForPeople);
+}
+
+std::array<std::size_t, kSecretKinds> Scrubber::counts() const {
+  std::array<std::size_t, kSecretKinds> counts{};
+  for (std::size_t kind = 0; kind < kSecretKinds; ++kind) counts[kind] = replacements_[kind].size();
+  return counts;
+}
+
+std::string scrub_pci_config(std::string bytes) {
+  constexpr std::size_t kFirst = 0x100;  // where extended capabilities start (PCIe 6.0, 7.6)
+  constexpr std::size_t kSize = 0x1000;
+  constexpr std::uint32_t kSerialNumber = 0x0003;
+  constexpr std::size_t kSerialLength = 12;  // header and two registers
+  const auto register_at = [&bytes](std::size_t at) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 4; i-- > 0;)
+      value = (value << 8U) | static_cast<unsigned char>(bytes[at + i]);
+    return value;
+  };
+  std::size_t at = kFirst;
+  // A capability has four bytes at least: a chain that is longer goes in a circle.
+  for (std::size_t steps = 0; steps < (kSize - kFirst) / 4; ++steps) {
+    if (at < kFirst || at + kSerialLength > bytes.size()) break;
+    const std::uint32_t header = register_at(at);
+    if ((header & 0xFFFFU) == kSerialNumber) {
+      std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at + 4), kSerialLength - 4, '\0');
+    }
+    at = (header >> 20U) & 0xFFCU;
+  }
+  return bytes;
+}
+
+std::string scrub_module_list(std::string_view text) {
+  // A row ends with the module's address (kernel/module/procfs.c, m_show); zeros without root.
+  constexpr std::string_view kAddress = " 0x";
+  std::string clean;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+    std::string row(text.substr(0, end));
+    const std::size_t address = row.rfind(kAddress);
+    for (std::size_t i = address == std::string::npos ? row.size() : address + kAddress.size();
+         i < row.size() && row[i] != ' ' && row[i] != '\n'; ++i) {
+      row[i] = '0';
+    }
+    clean += row;
+    text.remove_prefix(end);
+  }
+  return clean;
+}
+
+}  // namespace cleave
