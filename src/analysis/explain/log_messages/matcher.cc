@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "analysis/explain/log_messages/message.h"
+#include "base/text.h"
 
 namespace cleave {
 namespace {
@@ -112,6 +113,18 @@ std::optional<LogMatch> LogMatcher::match(std::string_view text) const {
   LogMatch found{.message = best->message, .at = best_at, .fields = {}};
   fits(*best, text.substr(best_at), &found.fields);
   return found;
+}
+
+Annotation log_annotation(const LogMatch& match, std::size_t line) {
+  std::vector<Field> fields = match.fields;
+  for (Field& field : fields) field.value = printable(field.value);
+  const LogMessage& message = *match.message;
+  return {.line = line,
+          .id = message.id,
+          .severity = message.severity,
+          .meaning = {message.meaning, fields},
+          .action = *message.action == 0 ? Message() : Message(message.action, fields),
+          .arguments = fields};
 }
 
 }  // namespace cleave

@@ -45,6 +45,9 @@ struct LogMatch {
   std::vector<Field> fields;
 };
 
+// The note for a line, with the values of its fields made fit to be shown.
+Annotation log_annotation(const LogMatch& match, std::size_t line);
+
 // Finds which of many messages a line has. A pattern is looked for where a message can begin: at
 // the line's start, and behind ": ", "] " or "* " of a driver's or device's name. Of several that
 // fit the one with most fixed text wins. Linear in the line's length, whatever it holds.
