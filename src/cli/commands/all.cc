@@ -4,7 +4,8 @@ namespace cleave {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> kCommands = {
-      kUpCommand,           kDoctorCommand,     kCaptureCommand,    kVgpuTypesCommand,
+      kUpCommand,           kDoctorCommand,     kExplainCommand,    kCaptureCommand,
+      kVgpuTypesCommand,
       kVgpuListCommand,     kVgpuCreateCommand, kVgpuRemoveCommand, kVmNewCommand,
       kVmListCommand,       kVmShowCommand,     kVmCheckCommand,    kVmCommandCommand,
       kVmStartCommand,      kVmStopCommand,     kVmKillCommand,     kVmStatusCommand,

@@ -28,6 +28,7 @@ extern const Command kLabUpCommand;
 extern const Command kLabDownCommand;
 extern const Command kLabListCommand;
 extern const Command kLabAgentCommand;
+extern const Command kExplainCommand;
 extern const Command kRulesCommand;
 
 }  // namespace cleave
