@@ -1,5 +1,6 @@
 #include "app/demo.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <thread>
 
@@ -62,8 +63,22 @@ std::string demo_definition(const HostReader& host, const Facts& facts, const Gp
   return text;
 }
 
-Result<Vm> demo_vm(const HostReader& host, const Facts& facts, const GpuDiagnosis& gpu) {
-  const std::string kernel = TRY(demo_guest_file());
+constexpr std::size_t kGuestFileLimit = std::size_t{8} << 20U;  // it has 34 KB
+
+// The demo guest's file, where QEMU may read it: under root it runs as another user, who does not
+// get into a tree that was built in root's home.
+Result<std::string> readable_guest_file(HostWriter& host, const VmEnvironment& environment) {
+  std::string file = TRY(demo_guest_file());
+  if (!environment.is_root) return file;
+  const std::string guest = TRY(host.read_file(file, kGuestFileLimit));
+  std::string copy = join_path(environment.system_runtime_base, "demo-guest.elf");
+  TRY(host.create_directories(environment.system_runtime_base, 0755));
+  TRY(host.replace_file(copy, guest, 0644));
+  return copy;
+}
+
+Result<Vm> demo_vm(const HostReader& host, const Facts& facts, const GpuDiagnosis& gpu,
+                   const std::string& kernel) {
   const std::string text = demo_definition(host, facts, gpu, kernel);
   CheckedDefinition checked = TRY(read_definition(text, kDemoName, "/"));
   if (!checked.vm) {
@@ -120,16 +135,20 @@ Result<void> save_picture(const VmEnvironment& environment, const DemoRequest& r
                           {{"width", guest.width}, {"height", guest.height}}));
 }
 
+// The demo is about the ways whose vGPUs cleave makes itself.
+constexpr std::string_view kDemoWay = "gvt-g";
+
+const WayVerdict* demo_way(const GpuDiagnosis& gpu) {
+  const auto found = std::ranges::find(gpu.ways, kDemoWay, &WayVerdict::way);
+  return found == gpu.ways.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 const GpuDiagnosis* demo_gpu(const Diagnosis& diagnosis) {
-  if (!diagnosis.recommended_gpu) return nullptr;
-  const GpuDiagnosis& gpu = diagnosis.gpus[*diagnosis.recommended_gpu];
-  for (const WayVerdict& verdict : gpu.ways) {
-    if (verdict.way == diagnosis.recommended_way && verdict.verdict == Verdict::Ready &&
-        gpu.parent != nullptr) {
-      return &gpu;
-    }
+  for (const GpuDiagnosis& gpu : diagnosis.gpus) {
+    const WayVerdict* way = demo_way(gpu);
+    if (way != nullptr && way->verdict == Verdict::Ready && gpu.parent != nullptr) return &gpu;
   }
   return nullptr;
 }
@@ -137,9 +156,8 @@ const GpuDiagnosis* demo_gpu(const Diagnosis& diagnosis) {
 WhyNot why_no_demo_here(const Diagnosis& diagnosis) {
   const WayVerdict* best = nullptr;
   for (const GpuDiagnosis& gpu : diagnosis.gpus) {
-    for (const WayVerdict& verdict : gpu.ways) {
-      if (best == nullptr || verdict.verdict < best->verdict) best = &verdict;
-    }
+    const WayVerdict* way = demo_way(gpu);
+    if (way != nullptr && (best == nullptr || way->verdict < best->verdict)) best = way;
   }
   if (best != nullptr && !best->deciding.empty()) {
     const Finding& finding = *best->deciding.front();
@@ -157,7 +175,8 @@ Result<DemoReport> run_demo(HostWriter& host, const Diagnosis& diagnosis,
   TRY(end_leftover(environment, request));
 
   StartRequest start;
-  start.vm = TRY(demo_vm(host, *diagnosis.facts, *gpu));
+  const std::string kernel = TRY(readable_guest_file(host, environment));
+  start.vm = TRY(demo_vm(host, *diagnosis.facts, *gpu, kernel));
   start.definition = kDemoName;
   start.show_plan = [&request](const Plan& plan) {
     if (!plan.empty()) request.on_step(plan.purpose);
@@ -177,7 +196,7 @@ Result<DemoReport> run_demo(HostWriter& host, const Diagnosis& diagnosis,
   request.on_step({N_("Stop the VM and give the vGPU back")});
   TRY(demo.stop());
 
-  report.way = diagnosis.recommended_way;
+  report.way = kDemoWay;
   report.parent = gpu->parent->name;
   report.vgpu_type = start.vm.gpu->type_id;
   report.vgpu_uuid = start.vm.gpu->uuid;

@@ -13,6 +13,7 @@
 #include "facts/kernel.h"
 #include "facts/mdev.h"
 #include "facts/pci.h"
+#include "facts/platform.h"
 
 namespace cleave {
 
@@ -59,8 +60,10 @@ struct Facts {
   Fact<std::string> product;                    // DMI: "Samsung Galaxy Book Flex"
   Fact<std::string> distribution;               // PRETTY_NAME of os-release
   Fact<std::vector<std::string>> render_nodes;  // /dev/dri/renderD*
-  bool is_root = false;                         // facts that need root are complete
-  bool is_live = false;                         // not a captured machine
+  Fact<std::vector<DrmCard>> drm_cards;         // absent: the kernel has no graphics drivers
+  PlatformFacts platform;
+  bool is_root = false;  // facts that need root are complete
+  bool is_live = false;  // not a captured machine
 };
 
 }  // namespace cleave

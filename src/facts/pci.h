@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "facts/fact.h"
+#include "facts/pci_config.h"
 
 namespace cleave {
 
@@ -47,8 +48,13 @@ struct PciDevice {
   Fact<std::string> driver;             // absent: no driver is bound
   Fact<std::uint32_t> iommu_group;      // absent: the kernel put it into none
   Fact<std::uint32_t> sriov_total_vfs;  // absent: no SR-IOV capability, or its driver has none
+  bool is_virtual_function = false;     // it has a physfn link
 
   // The rest is read of GPUs only.
+  Fact<std::uint32_t> sriov_num_vfs;  // how many there are now
+  Fact<bool> boot_display;            // boot_vga: the firmware's console is on it
+  Fact<std::string> reset_methods;    // "flr bus"; absent: it cannot be reset
+  Fact<PciConfig> config;
   std::uint16_t subsystem_vendor_id = 0;
   std::uint16_t subsystem_device_id = 0;
   std::uint8_t revision = 0;
@@ -58,6 +64,8 @@ struct PciDevice {
 
   // Base class 03h, display controller (PCI Code and ID Assignment Specification 1.11).
   [[nodiscard]] bool is_gpu() const { return class_code >> 16U == 0x03; }
+  // Base class 06h, bridges of every kind: they stay with the host whoever has what is behind them.
+  [[nodiscard]] bool is_bridge() const { return class_code >> 16U == 0x06; }
 };
 
 }  // namespace cleave

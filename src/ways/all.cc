@@ -5,7 +5,8 @@
 namespace cleave {
 
 const std::vector<const Way*>& all_ways() {
-  static const std::vector<const Way*> ways = {&gvt_g_way(), &mdev_way()};
+  static const std::vector<const Way*> ways = {&gvt_g_way(), &sr_iov_way(), &virtio_gpu_way(),
+                                               &passthrough_way(), &mdev_way()};
   return ways;
 }
 

@@ -1,6 +1,7 @@
 // Findings → verdicts → the whole diagnosis.
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "analysis/intel_gpu.h"
 #include "ways/ways.h"
@@ -70,19 +71,57 @@ GpuDiagnosis diagnose_gpu(const Facts& facts, const PciDevice& gpu,
   return diagnosis;
 }
 
-// Ready comes first, then what takes the person the least. Where the answer is not known or is no,
-// nothing is recommended.
-void recommend(Diagnosis& diagnosis) {
-  for (const Verdict wanted : {Verdict::Ready, Verdict::NeedsChanges, Verdict::NeedsFirmware}) {
-    for (std::size_t i = 0; i < diagnosis.gpus.size(); ++i) {
-      for (const WayVerdict& way : diagnosis.gpus[i].ways) {
-        if (way.verdict != wanted) continue;
-        diagnosis.recommended_gpu = i;
-        diagnosis.recommended_way = way.way;
-        return;
-      }
+struct Candidate {
+  Diagnosis::Recommendation recommendation;
+  bool costs_the_screen = false;
+  std::size_t preference = 0;  // of the way, 0 the most
+  // The lower the better: a screen is not given away while there is another way; what is ready
+  // comes before what needs changes.
+  [[nodiscard]] auto rank() const {
+    return std::tuple(costs_the_screen, recommendation.verdict->verdict, preference);
+  }
+};
+
+bool costs_the_screen(const Diagnosis& diagnosis, const WayVerdict& verdict, const PciDevice& gpu) {
+  if (verdict.way != passthrough_way().id()) return false;
+  const Finding* display =
+      find_finding(diagnosis.findings, "passthrough.host_display", gpu.address);
+  return display == nullptr || display->outcome.kind != OutcomeKind::Pass;
+}
+
+// Every way of every GPU that such a guest would draw with and that is not out of the question.
+std::vector<Candidate> candidates_for(const Diagnosis& diagnosis, Guest guest) {
+  std::vector<Candidate> candidates;
+  const auto& ways = all_ways();
+  for (std::size_t i = 0; i < diagnosis.gpus.size(); ++i) {
+    for (const WayVerdict& verdict : diagnosis.gpus[i].ways) {
+      const auto way = std::ranges::find(ways, verdict.way, [](const Way* w) { return w->id(); });
+      const bool possible = verdict.verdict != Verdict::Impossible &&
+                            verdict.verdict != Verdict::Unknown && (*way)->accelerates(guest);
+      if (!possible) continue;
+      candidates.push_back(
+          {.recommendation = {.gpu = i, .verdict = &verdict, .better = nullptr},
+           .costs_the_screen = costs_the_screen(diagnosis, verdict, *diagnosis.gpus[i].gpu),
+           .preference = static_cast<std::size_t>(way - ways.begin())});
     }
   }
+  return candidates;
+}
+
+// Where the answer is not known or is no, nothing is recommended.
+std::optional<Diagnosis::Recommendation> recommend(const Diagnosis& diagnosis, Guest guest) {
+  const std::vector<Candidate> candidates = candidates_for(diagnosis, guest);
+  const auto best = std::ranges::min_element(candidates, {}, &Candidate::rank);
+  if (best == candidates.end()) return std::nullopt;
+  Diagnosis::Recommendation recommendation = best->recommendation;
+  for (const Candidate& other : candidates) {
+    const bool better = !other.costs_the_screen && other.preference < best->preference &&
+                        other.recommendation.verdict->verdict == Verdict::NeedsChanges;
+    if (better && recommendation.better == nullptr) {
+      recommendation.better = other.recommendation.verdict;
+    }
+  }
+  return recommendation;
 }
 
 }  // namespace
@@ -107,6 +146,7 @@ WayVerdict judge(const Way& way, const PciDevice& gpu, const std::vector<Finding
   WayVerdict result;
   result.way = way.id();
   result.verdict = Verdict::Ready;
+  result.price = way.price(gpu);
   for (const std::string& need : way.needs()) {
     const Finding* finding = find_finding(findings, need, gpu.address);
     // A rule that was not run says nothing good.
@@ -136,9 +176,8 @@ Capacity capacity_of(const Facts& facts, const MdevParent& parent) {
 }
 
 bool Diagnosis::ready() const {
-  return std::ranges::any_of(gpus, [](const GpuDiagnosis& gpu) {
-    return std::ranges::find(gpu.ways, Verdict::Ready, &WayVerdict::verdict) != gpu.ways.end();
-  });
+  const Recommendation* best = recommended();
+  return best != nullptr && best->verdict->verdict == Verdict::Ready;
 }
 
 Diagnosis diagnose(const Facts& facts, const DiagnosisScope& scope) {
@@ -159,7 +198,8 @@ Diagnosis diagnose(const Facts& facts, const DiagnosisScope& scope) {
       diagnosis.other_parents.push_back({&parent, capacity_of(facts, parent)});
     }
   }
-  recommend(diagnosis);
+  diagnosis.windows = recommend(diagnosis, Guest::Windows);
+  diagnosis.linux_guest = recommend(diagnosis, Guest::Linux);
   return diagnosis;
 }
 

@@ -31,6 +31,14 @@ class GvtGWay final : public MediatedDeviceWay {
             "gvt_g.mdev_parent"};
   }
 
+  [[nodiscard]] std::vector<Message> price(const PciDevice& /*gpu*/) const override {
+    return {
+        {N_("The host keeps the GPU and its screen, and shares its speed and memory with the "
+            "guest.")},
+        {N_("Linux guests work well. In Windows, Intel's newer drivers are refused by GVT-g and "
+            "some can freeze the host; save your work before the first tries.")}};
+  }
+
  protected:
   [[nodiscard]] Error parent_missing(const Facts& facts, const std::string& name) const override;
 };

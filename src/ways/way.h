@@ -19,11 +19,15 @@ namespace cleave {
 enum class Verdict : std::uint8_t { Ready, NeedsChanges, Unknown, NeedsFirmware, Impossible };
 const char* verdict_name(Verdict verdict);  // "ready", "needs-changes", …
 
+enum class Guest : std::uint8_t { Windows, Linux };
+const char* guest_name(Guest guest);  // "windows", "linux"
+
 // What a way comes to on one GPU, with the findings that decide it.
 struct WayVerdict {
   std::string way;
   Verdict verdict = Verdict::Unknown;
   std::vector<const Finding*> deciding;  // failed or unknown findings, worst first
+  std::vector<Message> price;            // what the host loses, what the guest cannot
 };
 
 // What the person (or a VM definition) asks for.
@@ -56,17 +60,20 @@ class Way {
   [[nodiscard]] virtual bool applies_to(const PciDevice& gpu) const = 0;
   // Ids of the rules that must pass, in the order in which their remedies are told.
   [[nodiscard]] virtual std::vector<std::string> needs() const = 0;
+  // What it costs on this GPU: what the host loses, what the guest can and cannot, what is fragile.
+  [[nodiscard]] virtual std::vector<Message> price(const PciDevice& gpu) const;
+  // Whether such a guest draws with the GPU's help.
+  [[nodiscard]] virtual bool accelerates(Guest guest) const;
   // Changes that make the vGPU exist, and those that take it away again. The plan is empty if the
   // vGPU exists already with this parent and type. Refusals explain themselves: no instance left
   // (Busy), UUID taken by another type (Conflict), no such parent, type or vGPU (NotFound), in use
-  // by process N (Busy).
-  [[nodiscard]] virtual Result<Plan> attach(const Facts& facts,
-                                            const VgpuRequest& request) const = 0;
-  [[nodiscard]] virtual Result<Plan> detach(const Facts& facts, const std::string& uuid) const = 0;
-  [[nodiscard]] virtual GuestDevice guest_device(const Attachment& attachment) const = 0;
+  // by process N (Busy), no vGPUs of this way that cleave makes (Unsupported).
+  [[nodiscard]] virtual Result<Plan> attach(const Facts& facts, const VgpuRequest& request) const;
+  [[nodiscard]] virtual Result<Plan> detach(const Facts& facts, const std::string& uuid) const;
+  [[nodiscard]] virtual GuestDevice guest_device(const Attachment& attachment) const;
 };
 
-// All ways, in the order of preference for a full guest. Never empty. The last one is "mdev", for
+// All ways, in the order of preference. Never empty. The last one is "mdev", for
 // mediated devices of any other driver: it applies to no GPU and is never recommended, but serves
 // `cleave vgpu` and VMs that ask for it by name.
 const std::vector<const Way*>& all_ways();
@@ -103,9 +110,19 @@ struct Diagnosis {
     Capacity capacity;
   };
   std::vector<OtherParent> other_parents;
-  std::optional<std::size_t> recommended_gpu;  // index into gpus
-  std::string recommended_way;                 // empty: nothing can be recommended
-  [[nodiscard]] bool ready() const;            // some way of some GPU is Ready
+  struct Recommendation {
+    std::size_t gpu = 0;                // index into gpus
+    const WayVerdict* verdict = nullptr;
+    const WayVerdict* better = nullptr; // what more work would bring; null: nothing better
+  };
+  // The best for a guest of that kind; empty: nothing can be recommended.
+  std::optional<Recommendation> windows;
+  std::optional<Recommendation> linux_guest;
+  // The same for both: what a full guest can have, else what a Linux guest can.
+  [[nodiscard]] const Recommendation* recommended() const {
+    return windows ? &*windows : (linux_guest ? &*linux_guest : nullptr);
+  }
+  [[nodiscard]] bool ready() const;  // what is recommended is Ready
 };
 
 // What the person wants to hear about; empty: everything.

@@ -1,5 +1,5 @@
 // Text that may hold tables.
-#include "analysis/explain/acpi_table.h"
+#include "analysis/explain/kinds.h"
 #include "facts/acpidump.h"
 #include "fuzz.h"
 

@@ -1,7 +1,7 @@
 // A DMAR table of a machine nobody trusts: parsed, asked about devices, explained.
 #include <array>
 
-#include "analysis/explain/acpi_table.h"
+#include "analysis/explain/kinds.h"
 #include "facts/dmar_devices.h"
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
 // An IVRS table of a machine nobody trusts, and the texts of an IOMMU's registers.
-#include "analysis/explain/acpi_table.h"
+#include "analysis/explain/kinds.h"
 #include "facts/iommu_registers.h"
 #include "facts/ivrs.h"
 #include "fuzz.h"

@@ -1,4 +1,4 @@
-#include "analysis/explain/acpi_table.h"
+#include "analysis/explain/kinds.h"
 
 #include <algorithm>
 #include <optional>

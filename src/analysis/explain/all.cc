@@ -20,10 +20,10 @@ const char* severity_name(Severity severity) {
 
 const std::vector<const Explainer*>& all_explainers() {
   static const std::vector<const Explainer*> kAll = {
-      &kKernelLogExplainer,         &kQemuLogExplainer,
-      &kKernelConfigExplainer,      &kGrubExplainer,
-      &kKernelCommandLineExplainer, &kPciListingExplainer,
-      &kMdevDescriptionExplainer,
+      &kAcpiTableExplainer,  &kKernelLogExplainer,
+      &kQemuLogExplainer,    &kKernelConfigExplainer,
+      &kGrubExplainer,       &kKernelCommandLineExplainer,
+      &kPciListingExplainer, &kMdevDescriptionExplainer,
   };
   return kAll;
 }

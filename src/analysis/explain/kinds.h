@@ -5,6 +5,7 @@
 
 namespace cleave {
 
+extern const Explainer kAcpiTableExplainer;
 extern const Explainer kKernelLogExplainer;
 extern const Explainer kKernelConfigExplainer;
 extern const Explainer kGrubExplainer;

@@ -74,6 +74,20 @@ ParameterState module_parameter(const Facts& facts, std::string_view module,
   return state;
 }
 
+std::optional<Evidence> argument_igfx_off(const Facts& facts) {
+  const KernelCommandLine* line = facts.kernel.command_line.value();
+  if (line == nullptr) return std::nullopt;
+  for (const KernelArgument& argument : line->arguments) {
+    if (argument.name != "intel_iommu" || !argument.value) continue;
+    for (const std::string_view option : split(*argument.value, ',')) {
+      if (option == "igfx_off") {
+        return Evidence{facts.kernel.command_line.source(), "intel_iommu=" + *argument.value};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 bool is_kernel_true(std::string_view value) {
   if (value.empty()) return true;
   const std::string word = lower_case(value);

@@ -48,6 +48,10 @@ struct ParameterState {
 ParameterState module_parameter(const Facts& facts, std::string_view module,
                                 std::string_view parameter);
 
+// Set if the kernel was told to leave integrated graphics out of the IOMMU: intel_iommu=igfx_off
+// (Documentation/admin-guide/kernel-parameters.txt).
+std::optional<Evidence> argument_igfx_off(const Facts& facts);
+
 // As the kernel reads a bool (lib/kstrtox.c, kstrtobool); no value at all means true.
 bool is_kernel_true(std::string_view value);
 

@@ -29,22 +29,6 @@ Outcome check_present(const Subject& subject) {
   return Outcome::fail({{units.source(), "no unit"}});
 }
 
-// What the kernel was told that would leave the GPU out (Documentation/admin-guide/
-// kernel-parameters.txt: intel_iommu=igfx_off).
-std::optional<Evidence> excluding_argument(const Facts& facts) {
-  const KernelCommandLine* line = facts.kernel.command_line.value();
-  if (line == nullptr) return std::nullopt;
-  for (const KernelArgument& argument : line->arguments) {
-    if (argument.name != "intel_iommu" || !argument.value) continue;
-    for (const std::string_view option : split(*argument.value, ',')) {
-      if (option == "igfx_off") {
-        return Evidence{facts.kernel.command_line.source(), "intel_iommu=" + *argument.value};
-      }
-    }
-  }
-  return std::nullopt;
-}
-
 Outcome check_gpu_excluded(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
   if (const auto unread = missing(gpu.iommu_group)) return Outcome::unknown({*unread});
@@ -59,7 +43,7 @@ Outcome check_gpu_excluded(const Subject& subject) {
       {gpu.iommu_group.source(), "absent"},
       {groups.source(), format("{} groups", *groups.value())},
   };
-  if (auto argument = excluding_argument(subject.facts)) evidence.push_back(std::move(*argument));
+  if (auto argument = argument_igfx_off(subject.facts)) evidence.push_back(std::move(*argument));
   return Outcome::fail(std::move(evidence));
 }
 

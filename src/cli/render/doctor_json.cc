@@ -112,16 +112,16 @@ Json finding_json(const Finding& finding) {
   return json;
 }
 
-// For whom a way is good: GVT-g's Windows guests depend on old drivers and can freeze the host.
-Json guest_of(std::string_view way) { return way.empty() ? Json() : Json("linux"); }
-
-Json recommendation_json(const Diagnosis& diagnosis) {
+Json recommendation_json(const Diagnosis& diagnosis, const Diagnosis::Recommendation* recommended,
+                         Json guest) {
+  const bool any = recommended != nullptr;
   Json json = Json::object();
-  const bool any = diagnosis.recommended_gpu.has_value();
-  json.set("gpu",
-           any ? Json(to_text(diagnosis.gpus[*diagnosis.recommended_gpu].gpu->address)) : Json());
-  json.set("way", any ? Json(diagnosis.recommended_way) : Json());
-  json.set("guest", guest_of(diagnosis.recommended_way));
+  json.set("gpu", any ? Json(to_text(diagnosis.gpus[recommended->gpu].gpu->address)) : Json());
+  json.set("way", any ? Json(recommended->verdict->way) : Json());
+  json.set("guest", any ? std::move(guest) : Json());
+  json.set("verdict", any ? Json(verdict_name(recommended->verdict->verdict)) : Json());
+  json.set("better",
+           any && recommended->better != nullptr ? Json(recommended->better->way) : Json());
   return json;
 }
 
@@ -147,7 +147,13 @@ Json doctor_json(const Diagnosis& diagnosis) {
   json.set("gpus", std::move(gpus));
   json.set("mdev_parents", std::move(parents));
   json.set("findings", std::move(findings));
-  json.set("recommendation", recommendation_json(diagnosis));
+  const auto* windows = diagnosis.windows ? &*diagnosis.windows : nullptr;
+  const auto* linux_guest = diagnosis.linux_guest ? &*diagnosis.linux_guest : nullptr;
+  const char* guest = guest_name(windows != nullptr ? Guest::Windows : Guest::Linux);
+  json.set("recommendation", recommendation_json(diagnosis, diagnosis.recommended(), guest));
+  json.set("recommendations",
+           Json::object({{"windows", recommendation_json(diagnosis, windows, "windows")},
+                         {"linux", recommendation_json(diagnosis, linux_guest, "linux")}}));
   return json;
 }
 

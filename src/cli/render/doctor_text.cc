@@ -105,12 +105,11 @@ class DoctorText {
     const std::vector<Field> fields = {{"way", way.way}};
     switch (way.verdict) {
       case Verdict::Ready:
-        return coloured(kGreen, "✓") + " " +
-               translate(Message(N_("{way}: ready. A VM can have a share of this GPU."), fields));
+        return coloured(kGreen, "✓") + " " + translate(Message(N_("{way}: ready."), fields));
       case Verdict::NeedsChanges:
         return coloured(kYellow, "✗") + " " +
-               translate(Message(
-                   N_("{way}: needs changes. This GPU can be shared once this is done:"), fields));
+               translate(
+                   Message(N_("{way}: needs changes. It can be had once this is done:"), fields));
       case Verdict::Unknown:
         return coloured(kYellow, "?") + " " +
                translate(
@@ -232,11 +231,32 @@ class DoctorText {
       paragraph(0, 2,
                 translate(N_("Some facts are for root only. For all of them: sudo cleave doctor")));
     }
-    if (diagnosis_.ready()) {
-      paragraph(0, 2, translate(N_("Next: cleave up starts a VM on this GPU.")));
-    } else {
-      paragraph(0, 2, translate(N_("No vGPU can be had right now.")));
+    write_recommendation(N_("Best for a Windows guest: {way} on {gpu}."), diagnosis_.windows);
+    write_recommendation(N_("Best for a Linux guest: {way} on {gpu}."), diagnosis_.linux_guest);
+    if (!diagnosis_.windows && !diagnosis_.linux_guest) {
+      paragraph(0, 2, translate(N_("No VM can have a GPU here right now.")));
+    } else if (!diagnosis_.windows) {
+      paragraph(0, 2, translate(N_("A Windows guest can have no GPU here: only a plain screen.")));
     }
+  }
+
+  // The way, what it costs, and what would be better after some work.
+  void write_recommendation(const char* sentence,
+                            const std::optional<Diagnosis::Recommendation>& recommendation) {
+    if (!recommendation) return;
+    const WayVerdict& way = *recommendation->verdict;
+    const PciDevice& gpu = *diagnosis_.gpus[recommendation->gpu].gpu;
+    std::string text =
+        translate(Message(sentence, {{"way", way.way}, {"gpu", to_text(gpu.address)}}));
+    if (way.verdict != Verdict::Ready) {
+      text += " " + translate(N_("It needs what is said above."));
+    }
+    paragraph(0, 2, text, kBold);
+    for (const Message& price : way.price) paragraph(2, 4, "- " + translate(price));
+    if (recommendation->better == nullptr) return;
+    paragraph(2, 4,
+              "- " + translate(Message(N_("Better, once what it needs is done: {way}."),
+                                       {{"way", recommendation->better->way}})));
   }
 
   const Diagnosis& diagnosis_;

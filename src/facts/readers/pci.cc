@@ -46,6 +46,19 @@ std::vector<PciAddress> read_path(const HostReader& host, const PciDevice& devic
   return path;
 }
 
+Fact<bool> read_flag(const HostReader& host, const std::string& path) {
+  const auto number = read_number_fact(host, path);
+  if (number.unreadable() != nullptr) return *number.unreadable();
+  if (number.is_absent()) return {Absent{}, path};
+  return {*number.value() != 0, path};
+}
+
+Fact<PciConfig> read_config(const HostReader& host, const std::string& path) {
+  const auto bytes = host.read_file(path);
+  if (!bytes) return fact_from_error<PciConfig>(bytes.error(), path);
+  return {parse_pci_config(*bytes), path};
+}
+
 Result<PciDevice> read_device(const HostReader& host, const std::string& name,
                               const PciAddress& address) {
   PciDevice device;
@@ -58,12 +71,17 @@ Result<PciDevice> read_device(const HostReader& host, const std::string& name,
   device.driver = read_link_name_fact(host, join_path(device.sysfs_path, "driver"));
   device.iommu_group = read_link_number_fact(host, join_path(device.sysfs_path, "iommu_group"));
   device.sriov_total_vfs = read_number_fact(host, join_path(device.sysfs_path, "sriov_totalvfs"));
+  device.is_virtual_function = host.status(join_path(device.sysfs_path, "physfn")).has_value();
   // Of the rest a machine has hundreds, and only that of GPUs is asked for.
   if (!device.is_gpu()) return device;
   device.subsystem_vendor_id = TRY(read_id<std::uint16_t>(host, device, "subsystem_vendor"));
   device.subsystem_device_id = TRY(read_id<std::uint16_t>(host, device, "subsystem_device"));
   device.revision = TRY(read_id<std::uint8_t>(host, device, "revision"));
   device.regions = parse_regions(TRY(host.read_file(join_path(device.sysfs_path, "resource"))));
+  device.sriov_num_vfs = read_number_fact(host, join_path(device.sysfs_path, "sriov_numvfs"));
+  device.boot_display = read_flag(host, join_path(device.sysfs_path, "boot_vga"));
+  device.reset_methods = read_text_fact(host, join_path(device.sysfs_path, "reset_method"));
+  device.config = read_config(host, join_path(device.sysfs_path, "config"));
   return device;
 }
 

@@ -12,8 +12,9 @@ using Names = std::set<std::string, std::less<>>;
 // The modules that rules ask about: what GPUs, KVM and VFIO need, and the drivers that are bound
 // to GPUs and to parents of mediated devices.
 Names wanted_modules(const Facts& facts) {
-  Names names = {"i915",   "kvm",  "kvm_amd",   "kvm_intel",        "kvmgt",    "mdev",
-                 "nvidia", "vfio", "vfio_mdev", "vfio_iommu_type1", "vfio_pci", "xe"};
+  Names names = {
+      "i915",      "kvm",  "kvm_amd",   "kvm_intel",        "kvmgt",    "mdev",       "nvidia",
+      "simpledrm", "vfio", "vfio_mdev", "vfio_iommu_type1", "vfio_pci", "virtio_gpu", "xe"};
   const auto add = [&names](const Fact<std::string>& driver) {
     if (!driver.is_known()) return;
     std::string name = *driver.value();
@@ -52,6 +53,8 @@ Facts read_facts(const HostReader& host) {
   facts.product = read_product(host);
   facts.distribution = read_distribution(host);
   facts.render_nodes = read_render_nodes(host);
+  facts.drm_cards = read_drm_cards(host);
+  facts.platform = read_platform(host);
 
   facts.pci_devices = read_pci_devices(host);
   facts.mdev_parents = read_mdev_parents(host);

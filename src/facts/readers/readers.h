@@ -59,6 +59,9 @@ Fact<std::string> read_distribution(const HostReader& host);
 Fact<std::vector<std::string>> read_render_nodes(const HostReader& host);
 bool read_is_root(const HostReader& host);
 
+PlatformFacts read_platform(const HostReader& host);                // platform.cc
+Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host);  // drm.cc
+
 // Fills `users` and `users_complete`. Looks through all processes, but only if there is a device
 // that one of them could have open.
 void read_device_users(const HostReader& host, std::vector<MediatedDevice>& devices);

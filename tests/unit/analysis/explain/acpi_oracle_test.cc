@@ -8,7 +8,7 @@
 #include <map>
 #include <sstream>
 
-#include "analysis/explain/acpi_table.h"
+#include "analysis/explain/kinds.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "support/golden.h"

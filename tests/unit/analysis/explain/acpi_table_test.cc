@@ -1,5 +1,5 @@
 // What a person is told about a table.
-#include "analysis/explain/acpi_table.h"
+#include "analysis/explain/kinds.h"
 
 #include <gtest/gtest.h>
 

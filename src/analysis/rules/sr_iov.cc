@@ -1,0 +1,289 @@
+// What stops virtual functions (SR-IOV), in the order in which a driver gets there. Where the
+// driver offers them (sriov_totalvfs above 0), all its conditions were met: the observation counts.
+#include <algorithm>
+
+#include "analysis/rules/checks.h"
+#include "analysis/rules/families.h"
+#include "base/text.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::uint16_t kNvidiaVendorId = 0x10DE;
+constexpr std::uint16_t kAmdVendorId = 0x1002;
+
+// Set if the driver says that it can make virtual functions, or has made some.
+std::optional<Evidence> functions_offered(const PciDevice& gpu) {
+  for (const Fact<std::uint32_t>* count : {&gpu.sriov_num_vfs, &gpu.sriov_total_vfs}) {
+    const std::uint32_t* number = count->value();
+    if (number != nullptr && *number > 0) return Evidence{count->source(), std::to_string(*number)};
+  }
+  return std::nullopt;
+}
+
+IntelSriov intel_kind(const PciDevice& gpu) {
+  const IntelGpu* known = intel_gpu(gpu);
+  return known == nullptr ? IntelSriov::None : known->sriov;
+}
+
+std::string platform_name(const PciDevice& gpu) {
+  const IntelGpu* known = intel_gpu(gpu);
+  return known == nullptr ? "?" : known->platform;
+}
+
+// What the hardware itself says: the capability in its configuration space.
+std::optional<Outcome> by_capability(const PciDevice& gpu, const std::vector<Field>& arguments) {
+  const PciConfig* config = gpu.config.value();
+  if (config == nullptr || !config->extended_seen) return std::nullopt;
+  if (!config->sriov || config->sriov->total_vfs == 0) {
+    return Outcome::fail({{gpu.config.source(), "no SR-IOV capability"}}, arguments);
+  }
+  return Outcome::pass(
+      {{gpu.config.source(), format("SR-IOV, at most {} VFs", config->sriov->total_vfs)}},
+      arguments);
+}
+
+Outcome check_hardware(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  const std::vector<Field> arguments = {{"platform", platform_name(gpu)}};
+  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered}, arguments);
+  if (gpu.is_virtual_function) {
+    return Outcome::fail({{gpu.sysfs_path + "/physfn", "a virtual function itself"}}, arguments);
+  }
+  const Evidence evidence = device_evidence(gpu);
+  if (const IntelGpu* known = intel_gpu(gpu)) {
+    // The chip decides with its fuses, but no driver makes functions of the other platforms.
+    return known->sriov == IntelSriov::None ? Outcome::fail({evidence}, arguments)
+                                            : Outcome::pass({evidence}, arguments);
+  }
+  if (auto told = by_capability(gpu, arguments)) return *told;
+  std::vector<Evidence> unseen = {evidence};
+  unseen.push_back(
+      missing(gpu.config)
+          .value_or(Evidence{gpu.config.source(), "the extended part is for root only"}));
+  return Outcome::unknown(std::move(unseen), arguments);
+}
+
+bool may_have_functions(const Subject& subject) {
+  return check_hardware(subject).kind != OutcomeKind::Fail;
+}
+
+// Which module of DKMS makes functions of Intel GPUs, if it is built for the running kernel.
+std::optional<Evidence> out_of_tree_driver(const Facts& facts) {
+  const auto* modules = facts.platform.dkms.value();
+  const std::string* release = facts.kernel.release.value();
+  if (modules == nullptr || release == nullptr) return std::nullopt;
+  for (const DkmsModule& module : *modules) {
+    if (module.name != "i915-sriov-dkms") continue;
+    if (std::ranges::find(module.kernels, *release) == module.kernels.end()) continue;
+    return Evidence{facts.platform.dkms.source(),
+                    format("{} {} for {}", module.name, module.version, *release)};
+  }
+  return std::nullopt;
+}
+
+Outcome check_kernel(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kIntelVendorId || !may_have_functions(subject)) {
+    return Outcome::not_applicable();
+  }
+  const std::vector<Field> arguments = {{"platform", platform_name(gpu)},
+                                        {"release", subject.facts.kernel.release.value_or("?")}};
+  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered}, arguments);
+  if (auto driver = out_of_tree_driver(subject.facts)) return Outcome::pass({*driver}, arguments);
+  const Fact<std::string>& release = subject.facts.kernel.release;
+  if (const auto unread = missing(release)) return Outcome::unknown({*unread}, arguments);
+  const auto version = parse_kernel_version(release.value_or(""));
+  if (!version)
+    return Outcome::unknown({{release.source(), release.value_or("absent")}}, arguments);
+  const Evidence seen{release.source(), *release.value()};
+  // xe became a physical function's driver by default in 6.17 (Battlemage, Panther Lake) and knows
+  // Tiger Lake to Raptor Lake from 6.18 on.
+  const IntelSriov kind = intel_kind(gpu);
+  const bool enough = (kind == IntelSriov::XeByDefault && *version >= KernelVersion{6, 17}) ||
+                      (kind == IntelSriov::XeForceProbe && *version >= KernelVersion{6, 18});
+  return enough ? Outcome::pass({seen}, arguments) : Outcome::fail({seen}, arguments);
+}
+
+const char* wanted_driver(const Facts& facts, const PciDevice& gpu) {
+  switch (gpu.vendor_id) {
+    case kIntelVendorId:
+      return out_of_tree_driver(facts) ? "i915" : "xe";
+    case kNvidiaVendorId:
+      return "nvidia";
+    case kAmdVendorId:
+      return "gim";
+    default:
+      return "";
+  }
+}
+
+Outcome check_driver(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  const std::string_view wanted = wanted_driver(subject.facts, gpu);
+  if (wanted.empty() || !may_have_functions(subject)) return Outcome::not_applicable();
+  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
+  const std::vector<Field> arguments = {{"wanted", std::string(wanted)},
+                                        {"driver", gpu.driver.value_or("-")}};
+  if (const auto unread = missing(gpu.driver)) return Outcome::unknown({*unread}, arguments);
+  const Evidence seen{gpu.driver.source(), gpu.driver.value_or("absent")};
+  // The package brings an xe of its own, too.
+  const bool fits = gpu.driver.value_or("") == wanted ||
+                    (gpu.vendor_id == kIntelVendorId && gpu.driver.value_or("") == "xe");
+  return fits ? Outcome::pass({seen}, arguments) : Outcome::fail({seen}, arguments);
+}
+
+// True if `list` (xe.force_probe) names the device: "*", "9a49", "0x9a49"; "!" in front forbids.
+bool probes(std::string_view list, std::uint16_t device_id) {
+  bool named = false;
+  for (std::string_view item : split(list, ',')) {
+    item = trim(item);
+    const bool forbids = item.starts_with('!');
+    if (forbids) item.remove_prefix(1);
+    if (item == "*" || parse_hexadecimal<std::uint16_t>(item) == device_id) named = !forbids;
+  }
+  return named;
+}
+
+Outcome check_force_probe(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (intel_kind(gpu) != IntelSriov::XeForceProbe || !may_have_functions(subject) ||
+      out_of_tree_driver(subject.facts)) {
+    return Outcome::not_applicable();
+  }
+  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
+  const std::vector<Field> arguments = {{"id", format("{:04x}", gpu.device_id)}};
+  const ParameterState state = module_parameter(subject.facts, "xe", "force_probe");
+  if (!state.value && !state.certain) return Outcome::unknown({state.evidence}, arguments);
+  return probes(state.value.value_or(""), gpu.device_id)
+             ? Outcome::pass({state.evidence}, arguments)
+             : Outcome::fail({state.evidence}, arguments);
+}
+
+// The module whose max_vfs counts, given what is bound or wanted.
+std::string functions_module(const Subject& subject) {
+  const std::string bound = subject.gpu->driver.value_or("");
+  if (bound == "xe" || bound == "i915") return bound;
+  return wanted_driver(subject.facts, *subject.gpu);
+}
+
+Outcome check_max_vfs(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kIntelVendorId || !may_have_functions(subject)) {
+    return Outcome::not_applicable();
+  }
+  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
+  const std::string module = functions_module(subject);
+  const std::vector<Field> arguments = {{"module", module}};
+  const ParameterState state = module_parameter(subject.facts, module, "max_vfs");
+  if (!state.value && !state.certain) return Outcome::unknown({state.evidence}, arguments);
+  // xe's default is "as many as there are", that of the i915 out of tree is none.
+  const bool none = state.value ? *state.value == "0" : module == "i915";
+  return none ? Outcome::fail({state.evidence}, arguments)
+              : Outcome::pass({state.evidence}, arguments);
+}
+
+Outcome check_guc(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kIntelVendorId || !may_have_functions(subject) ||
+      functions_module(subject) != "i915") {
+    return Outcome::not_applicable();
+  }
+  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
+  const ParameterState state = module_parameter(subject.facts, "i915", "enable_guc");
+  if (!state.value && !state.certain) return Outcome::unknown({state.evidence});
+  // -1, the default, is 3 on these platforms only with the GuC's firmware at hand; bit 0 is
+  // submission (ENABLE_GUC_SUBMISSION, i915_params.h).
+  const std::string value = state.value.value_or("-1");
+  if (value == "-1") return Outcome::unknown({state.evidence});
+  const auto mask = parse_unsigned<unsigned>(value);
+  return mask && (*mask & 1U) != 0 ? Outcome::pass({state.evidence})
+                                   : Outcome::fail({state.evidence});
+}
+
+Outcome check_total_vfs(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (!may_have_functions(subject)) return Outcome::not_applicable();
+  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
+  if (const auto unread = missing(gpu.sriov_total_vfs)) return Outcome::unknown({*unread});
+  return Outcome::fail(
+      {{gpu.sriov_total_vfs.source(), gpu.sriov_total_vfs.is_absent() ? "absent" : "0"}});
+}
+
+constexpr Rule kRules[] = {
+    {.id = "sr_iov.hardware",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Blocker,
+     .fixer = Fixer::Nobody,
+     .title = N_("The GPU can have virtual functions (SR-IOV)"),
+     .why = N_("Virtual functions are made by the GPU itself: it has them, or it has not. Of "
+               "Intel's, Tiger Lake to Raptor Lake, Meteor and Arrow Lake, Battlemage and Panther "
+               "Lake can."),
+     .remedy = N_("This GPU cannot be shared with SR-IOV. See the other ways."),
+     .check = check_hardware},
+    {.id = "sr_iov.kernel",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::User,
+     .title = N_("A driver for the GPU's virtual functions is there for this kernel"),
+     .why = N_("On {platform} the kernel's own driver (xe) makes virtual functions from Linux 6.17 "
+               "(Battlemage, Panther Lake) or 6.18 (Tiger to Raptor Lake) on, on Meteor and Arrow "
+               "Lake not at all; else the package i915-sriov-dkms is needed. This is Linux "
+               "{release}."),
+     .remedy = N_("Install a newer kernel, or i915-sriov-dkms in the version for this kernel, here "
+                  "and in Linux guests."),
+     .check = check_kernel},
+    {.id = "sr_iov.driver",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::User,
+     .title = N_("The driver that makes virtual functions is bound to the GPU"),
+     .why = N_("The GPU is driven by {driver}; virtual functions of it come from {wanted}."),
+     .remedy = N_("Have {wanted} drive the GPU: keep the other driver away with module_blacklist= "
+                  "on the kernel's command line."),
+     .check = check_driver},
+    {.id = "sr_iov.force_probe",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::Cleave,
+     .title = N_("xe is told to drive this GPU (xe.force_probe)"),
+     .why = N_("On this generation xe leaves the GPU to i915, which makes no virtual functions, "
+               "unless it is told otherwise."),
+     .remedy = N_("Put xe.force_probe={id} i915.force_probe=!{id} on the kernel's command line."),
+     .check = check_force_probe},
+    {.id = "sr_iov.max_vfs",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::Cleave,
+     .title = N_("The driver may make virtual functions (max_vfs)"),
+     .why = N_("{module}.max_vfs is the most that the driver makes; 0 means none, and that is the "
+               "default of the i915 out of tree."),
+     .remedy = N_("Put {module}.max_vfs=7 on the kernel's command line."),
+     .check = check_max_vfs},
+    {.id = "sr_iov.guc_submission",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::Cleave,
+     .title = N_("The GuC schedules the GPU's work (i915.enable_guc)"),
+     .why =
+         N_("Virtual functions are scheduled by the GPU's own firmware, the GuC. GVT-g wants the "
+            "contrary: the two exclude each other."),
+     .remedy = N_("Put i915.enable_guc=3 on the kernel's command line, and take "
+                  "i915.enable_gvt=1 off it."),
+     .check = check_guc},
+    {.id = "sr_iov.total_vfs",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::Cleave,
+     .title = N_("The driver offers virtual functions (sriov_totalvfs)"),
+     .why = N_("sriov_totalvfs tells how many there can be. It is missing or 0 as long as one of "
+               "the driver's conditions is not met."),
+     .remedy = N_("Do what is said above; if it stays so, look for “SR-IOV” in the kernel's log."),
+     .check = check_total_vfs},
+};
+
+}  // namespace
+
+std::span<const Rule> sr_iov_rules() { return kRules; }
+
+}  // namespace cleave
