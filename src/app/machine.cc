@@ -52,7 +52,10 @@ Result<std::unique_ptr<HostReader>> open_file(const std::string& path) {
   if (!has_entries(bytes)) {
     return malformed({N_("This is neither a bundle of “cleave capture” nor a *.machine file.")});
   }
-  MemoryHost machine = TRY(parse_machine(bytes));
+  const std::string directory(directory_name(path));
+  MemoryHost machine = TRY(parse_machine(bytes, [&directory](const std::string& included) {
+    return live_host()->read_file(join_path(directory, included), kMachineLimit);
+  }));
   return std::unique_ptr<HostReader>(std::make_unique<MemoryHost>(std::move(machine)));
 }
 

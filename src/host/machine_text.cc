@@ -54,6 +54,29 @@ bool add_device_entry(MemoryHost& host, const std::vector<std::string_view>& par
   return true;
 }
 
+constexpr std::string_view kHexadecimal = " hex";
+
+std::string_view path_of_file(std::string_view entry) {
+  return entry.ends_with(kHexadecimal) ? entry.substr(0, entry.size() - kHexadecimal.size())
+                                       : entry;
+}
+
+// Two hexadecimal digits a byte, blanks between them as you like.
+std::optional<std::string> bytes_from_hexadecimal(std::string_view text) {
+  std::string bytes;
+  std::string digits;
+  for (const char character : text) {
+    if (character == ' ' || character == '\n') continue;
+    digits += character;
+    if (digits.size() < 2) continue;
+    const auto byte = parse_unsigned<std::uint8_t>(digits, 16);
+    if (!byte) return std::nullopt;
+    bytes += static_cast<char>(*byte);
+    digits.clear();
+  }
+  return digits.empty() ? std::optional(std::move(bytes)) : std::nullopt;
+}
+
 // The entry line without its "== ". True if a file's content follows.
 std::optional<bool> add_entry(MemoryHost& host, std::string_view entry) {
   if (!entry.starts_with('/')) return std::nullopt;
@@ -62,6 +85,10 @@ std::optional<bool> add_entry(MemoryHost& host, std::string_view entry) {
     return false;
   }
   if (const size_t mark = entry.rfind(" !"); mark != std::string_view::npos) {
+    if (entry.substr(mark + 2) == "ENOENT") {
+      host.forget(entry.substr(0, mark));
+      return false;
+    }
     const auto number = errno_by_name(entry.substr(mark + 2));
     if (!number) return std::nullopt;
     host.add_unreadable(entry.substr(0, mark), *number);
@@ -72,21 +99,59 @@ std::optional<bool> add_entry(MemoryHost& host, std::string_view entry) {
     return false;
   }
   if (add_device_entry(host, words(entry))) return false;
-  host.add_file(entry, "");
+  host.add_file(path_of_file(entry), "");
   return true;
+}
+
+constexpr std::string_view kInclude = "== include ";
+constexpr int kIncludeDepth = 4;
+
+// A plain file name: nothing outside the directory can be named.
+bool is_machine_name(std::string_view name) {
+  return name.ends_with(".machine") && name.find('/') == std::string_view::npos;
+}
+
+// The text with all that it includes. Lines before an included file's first entry are comments.
+Result<std::string> expand(std::string_view text, const MachineInclude& include, int depth) {
+  std::string whole;
+  std::size_t line_number = 0;
+  for (const std::string_view line : lines(text)) {
+    ++line_number;
+    if (!line.starts_with(kInclude)) {
+      whole.append(line).append("\n");
+    } else {
+      const std::string name(trim(line.substr(kInclude.size())));
+      if (!include || depth == 0 || !is_machine_name(name)) return malformed(line_number, line);
+      const std::string content = TRY(include(name));
+      const std::size_t first = content.starts_with(kEntry) ? 0 : content.find("\n== ");
+      const std::string_view entries =
+          std::string_view(content).substr(std::min(first, content.size()));
+      whole += TRY(expand(entries, include, depth - 1));
+    }
+    if (whole.size() > kMaximumSize) return malformed(line_number, "larger than 32 MiB");
+  }
+  return whole;
 }
 
 }  // namespace
 
-Result<MemoryHost> parse_machine(std::string_view text) {
+Result<MemoryHost> parse_machine(std::string_view text, const MachineInclude& include) {
   if (text.size() > kMaximumSize) return malformed(0, "larger than 32 MiB");
+  std::string whole;
+  if (text.starts_with(kInclude) || text.find("\n== include ") != std::string_view::npos) {
+    whole = TRY(expand(text, include, kIncludeDepth));
+    text = whole;
+  }
   MemoryHost host;
   std::optional<std::string> open_path;  // the file whose content is being read
   std::string content;
   const auto close_file = [&] {
-    if (open_path) host.add_file(*open_path, std::move(content));
+    const bool coded = open_path && open_path->ends_with(kHexadecimal);
+    std::optional<std::string> bytes = coded ? bytes_from_hexadecimal(content) : std::move(content);
+    if (open_path && bytes) host.add_file(path_of_file(*open_path), std::move(*bytes));
     content.clear();
     open_path.reset();
+    return bytes.has_value();
   };
   std::size_t line_number = 0;
   std::size_t cost = 0;
@@ -98,7 +163,7 @@ Result<MemoryHost> parse_machine(std::string_view text) {
       if (open_path) content.append(line).append("\n");
       continue;
     }
-    close_file();
+    if (!close_file()) return malformed(line_number, "not in hexadecimal digits");
     const std::string_view entry = trim(line.substr(kEntry.size()));
     cost += entry.size() * static_cast<std::size_t>(std::ranges::count(entry, '/'));
     const bool is_small = entry.size() <= kMaximumPath && cost <= kMaximumCost;
@@ -107,7 +172,7 @@ Result<MemoryHost> parse_machine(std::string_view text) {
     if (!has_content) return malformed(line_number, line);
     if (*has_content) open_path = entry;
   }
-  close_file();
+  if (!close_file()) return malformed(line_number, "not in hexadecimal digits");
   return host;
 }
 

@@ -139,11 +139,16 @@ class MemoryHost final : public HostWriter {
 // A *.machine file: a captured machine as readable text. Each entry starts with a line
 //   == /proc/cmdline                  a file; its content follows, up to the next "== "
 //   == /sys/… -> ../target            a link
+//   == /sys/…/config hex              a file whose content follows as hexadecimal digits
 //   == /sys/… !EACCES                 there, but not readable
+//   == /sys/… !ENOENT                 not there, whatever an entry before said, with all below it
 //   == /dev/kvm c 10:232 0660         a device node, with its mode
 //   == /sys/kernel/iommu_groups/      a directory that is empty
-// Lines before the first entry are comments. A content line that starts with "==" is written
+//   == include comet-lake.machine     what that file says, which stands beside this one
+// A later entry replaces an earlier one. Lines before the first entry are comments. A content line that starts with "==" is written
 // with a backslash before it. Refuses more than 32 MiB or 100,000 entries.
-Result<MemoryHost> parse_machine(std::string_view text);
+// `include` gives the text of such a file; without it, and four files deep, there are none.
+using MachineInclude = std::function<Result<std::string>(const std::string& name)>;
+Result<MemoryHost> parse_machine(std::string_view text, const MachineInclude& include = {});
 
 }  // namespace cleave

@@ -56,5 +56,38 @@ TEST(MachineText, DeepPathsAreBounded) {
   EXPECT_FALSE(parse_machine(many));
 }
 
+TEST(MachineText, HexadecimalContentIsBytes) {
+  const auto machine = parse_machine("== /config hex\n86 80 41\n9b00\n== /next\nx\n");
+  ASSERT_TRUE(machine.has_value()) << english(machine.error());
+  EXPECT_EQ(*machine->read_file("/config"), std::string("\x86\x80\x41\x9b\0", 5));
+  EXPECT_EQ(*machine->read_file("/next"), "x\n");
+  EXPECT_FALSE(parse_machine("== /config hex\n8\n").has_value());
+  EXPECT_FALSE(parse_machine("== /config hex\nzz\n== /next\n").has_value());
+}
+
+TEST(MachineText, IncludesAreReplacedByWhatFollows) {
+  const auto include = [](const std::string& name) -> Result<std::string> {
+    EXPECT_EQ(name, "base.machine");
+    return std::string("The base.\n== /a\nold\n== /b/c\nkept\n== /gone/x\n1\n");
+  };
+  const auto machine =
+      parse_machine("On top.\n== include base.machine\n== /a\nnew\n== /gone !ENOENT\n", include);
+  ASSERT_TRUE(machine.has_value()) << english(machine.error());
+  EXPECT_EQ(*machine->read_file("/a"), "new\n");
+  EXPECT_EQ(*machine->read_file("/b/c"), "kept\n");
+  EXPECT_FALSE(machine->exists("/gone"));
+}
+
+TEST(MachineText, IncludesCannotLeaveTheDirectoryNorGoInCircles) {
+  const auto itself = [](const std::string&) -> Result<std::string> {
+    return std::string("== include base.machine\n");
+  };
+  EXPECT_FALSE(parse_machine("== include base.machine\n", itself).has_value());
+  EXPECT_FALSE(parse_machine("== include base.machine\n").has_value());
+  for (const char* name : {"../base.machine", "/etc/passwd", "base.txt", ""}) {
+    EXPECT_FALSE(parse_machine("== include " + std::string(name) + "\n", itself).has_value());
+  }
+}
+
 }  // namespace
 }  // namespace cleave
