@@ -19,6 +19,18 @@ constexpr std::array<std::string_view, 3> kTechnicalFiles = {"/config", "/module
 
 std::size_t index(Secret kind) { return static_cast<std::size_t>(kind); }
 
+// The kinds whose stand-in a value of this kind can be: a home is found by its place, whoever's
+// name it has.
+std::vector<Secret> kinds_like(Secret kind) {
+  if (kind == Secret::User || kind == Secret::Host) return {kind, Secret::User, Secret::Host};
+  return {kind};
+}
+
+bool is_stand_in(Secret kind, std::string_view value) {
+  return std::ranges::any_of(kinds_like(kind),
+                             [value](Secret like) { return number_of(like, value).has_value(); });
+}
+
 // Calls `visit` with each private value and what stands before it, and with the rest at the end.
 // `visit` returns whether the value is done with; else the search goes on one letter further.
 template <typename Visit>
@@ -82,9 +94,11 @@ Scrubber::Scrubber(const Identity& identity) {
 
 void Scrubber::note(Secret kind, std::string_view value) {
   if (value.empty()) return;
-  if (const auto number = number_of(kind, value)) {
-    taken_[index(kind)].insert(*number);
-    return;
+  for (const Secret like : kinds_like(kind)) {
+    if (const auto number = number_of(like, value)) {
+      taken_[index(like)].insert(*number);
+      return;
+    }
   }
   if (kind == Secret::User || kind == Secret::Host) {
     if (is_public_name(value)) return;
@@ -100,7 +114,7 @@ void Scrubber::learn(std::string_view text, TextKind kind) {
     const std::string plain = canonical(found, value);
     if (found == Secret::User && replacements_[index(Secret::Host)].contains(plain)) return true;
     note(found, value);
-    return number_of(found, value).has_value() || replacements_[index(found)].contains(plain);
+    return is_stand_in(found, value) || replacements_[index(found)].contains(plain);
   });
 }
 
@@ -123,7 +137,7 @@ void Scrubber::settle() {
 
 std::string Scrubber::replacement(Secret kind, std::string_view value) const {
   const std::string plain = canonical(kind, value);
-  for (const Secret place : {kind, kind == Secret::User ? Secret::Host : kind}) {
+  for (const Secret place : kinds_like(kind)) {
     const auto found = replacements_[index(place)].find(plain);
     if (found == replacements_[index(place)].end()) continue;
     return numbered(place, parse_unsigned<std::uint64_t>(found->second).value_or(0), value);
@@ -140,7 +154,7 @@ std::string Scrubber::scrub(std::string_view text, TextKind kind) const {
                  clean += before;
                  return true;
                }
-               const bool is_done = number_of(found, value).has_value();
+               const bool is_done = is_stand_in(found, value);
                const std::string instead = is_done ? std::string(value) : replacement(found, value);
                if (instead.empty()) return false;
                // In binary data everything must stay where it is.

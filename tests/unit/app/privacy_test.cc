@@ -53,6 +53,10 @@ TEST(Privacy, NamesOfPeopleAndHosts) {
             "root=/dev/sda1 localhost /home/ubuntu/x");
 }
 
+TEST(Privacy, AHomeThatIsNamedAsTheHost) {
+  EXPECT_EQ(scrubbed("/home/minabook/x of minabook"), "/home/host1/x of host1");
+}
+
 TEST(Privacy, AddressesOfNetworks) {
   EXPECT_EQ(scrubbed("at 10.1.2.3, 2a02:8070:1::5, fe80::1 and 10.1.2.3:80; 127.0.0.1 0.0.0.0"),
             "at 198.18.0.1, 2001:db8::1, 2001:db8::2 and 198.18.0.1:80; 127.0.0.1 0.0.0.0");
