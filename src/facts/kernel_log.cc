@@ -151,10 +151,13 @@ std::size_t clock_at(std::string_view text, std::size_t at) {
   return (end == std::string_view::npos ? text.size() : end) - at;
 }
 
-// "Jul 19 23:11:56" (syslog, RFC 3164) with or without a year.
+// "Jul 19 23:11:56" (syslog, RFC 3164) with or without a year. journalctl writes the month in
+// the person's language: any short word will do where a day and a clock follow it.
 Prefix syslog_date(std::string_view text) {
-  if (!starts_with_one_of(text, kMonths)) return {};
-  std::size_t at = 3 + blanks_at(text, 3);
+  constexpr std::size_t kLongestMonth = 16;
+  const std::size_t month = text.substr(0, kLongestMonth).find(' ');
+  if (month == std::string_view::npos || month < 3 || text[month - 1] == ':') return {};
+  std::size_t at = month + blanks_at(text, month);
   const std::size_t day = digits_at(text, at);
   if (day == 0 || day > 2) return {};
   at += day + blanks_at(text, at + day);
