@@ -27,12 +27,22 @@ std::size_t blanks_at(std::string_view text, std::size_t at = 0) {
   return count;
 }
 
-// Escape sequences of colours, ESC [ … letter (ECMA-48, 5.4: CSI), taken out into `plain`.
+// Escape sequences of colours, ESC [ … letter (ECMA-48, 5.4: CSI), taken out into `plain`, and the
+// no-break blanks that mail programs make (U+00A0) turned into blanks.
 std::string_view without_colours(std::string_view line, std::string& plain) {
-  if (line.find('\x1b') == std::string_view::npos) return line;
+  constexpr std::string_view kNoBreakBlank = "\xC2\xA0";
+  if (line.find('\x1b') == std::string_view::npos &&
+      line.find(kNoBreakBlank) == std::string_view::npos) {
+    return line;
+  }
   plain.clear();
   std::size_t at = 0;
   while (at < line.size()) {
+    if (line.substr(at).starts_with(kNoBreakBlank)) {
+      plain += ' ';
+      at += kNoBreakBlank.size();
+      continue;
+    }
     if (line[at] != '\x1b') {
       plain += line[at++];
       continue;
