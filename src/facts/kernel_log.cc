@@ -27,12 +27,22 @@ std::size_t blanks_at(std::string_view text, std::size_t at = 0) {
   return count;
 }
 
-// Escape sequences of colours, ESC [ … letter (ECMA-48, 5.4: CSI), taken out into `plain`.
+// Escape sequences of colours, ESC [ … letter (ECMA-48, 5.4: CSI), taken out into `plain`, and the
+// no-break blanks that mail programs make (U+00A0) turned into blanks.
 std::string_view without_colours(std::string_view line, std::string& plain) {
-  if (line.find('\x1b') == std::string_view::npos) return line;
+  constexpr std::string_view kNoBreakBlank = "\xC2\xA0";
+  if (line.find('\x1b') == std::string_view::npos &&
+      line.find(kNoBreakBlank) == std::string_view::npos) {
+    return line;
+  }
   plain.clear();
   std::size_t at = 0;
   while (at < line.size()) {
+    if (line.substr(at).starts_with(kNoBreakBlank)) {
+      plain += ' ';
+      at += kNoBreakBlank.size();
+      continue;
+    }
     if (line[at] != '\x1b') {
       plain += line[at++];
       continue;
@@ -151,10 +161,13 @@ std::size_t clock_at(std::string_view text, std::size_t at) {
   return (end == std::string_view::npos ? text.size() : end) - at;
 }
 
-// "Jul 19 23:11:56" (syslog, RFC 3164) with or without a year.
+// "Jul 19 23:11:56" (syslog, RFC 3164) with or without a year. journalctl writes the month in
+// the person's language: any short word will do where a day and a clock follow it.
 Prefix syslog_date(std::string_view text) {
-  if (!starts_with_one_of(text, kMonths)) return {};
-  std::size_t at = 3 + blanks_at(text, 3);
+  constexpr std::size_t kLongestMonth = 16;
+  const std::size_t month = text.substr(0, kLongestMonth).find(' ');
+  if (month == std::string_view::npos || month < 3 || text[month - 1] == ':') return {};
+  std::size_t at = month + blanks_at(text, month);
   const std::size_t day = digits_at(text, at);
   if (day == 0 || day > 2) return {};
   at += day + blanks_at(text, at + day);
