@@ -7,8 +7,8 @@ namespace cleave {
 
 inline constexpr std::uint16_t kIntelVendorId = 0x8086;
 
-// Which driver makes virtual functions of the GPU. Mainline: `has_sriov` and `require_force_probe` of
-// drivers/gpu/drm/xe/xe_pci.c (Linux 7.2; i915 has none). Out of tree: i915-sriov-dkms, its
+// Which driver makes virtual functions of the GPU. Mainline: `has_sriov` and `require_force_probe`
+// of drivers/gpu/drm/xe/xe_pci.c (Linux 7.2; i915 has none). Out of tree: i915-sriov-dkms, its
 // device tables of May 2026, which also serves the platforms that need force_probe.
 enum class IntelSriov : std::uint8_t { None, OutOfTreeOnly, XeForceProbe, XeByDefault };
 

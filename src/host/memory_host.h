@@ -145,9 +145,10 @@ class MemoryHost final : public HostWriter {
 //   == /dev/kvm c 10:232 0660         a device node, with its mode
 //   == /sys/kernel/iommu_groups/      a directory that is empty
 //   == include comet-lake.machine     what that file says, which stands beside this one
-// A later entry replaces an earlier one. Lines before the first entry are comments. A content line that starts with "==" is written
-// with a backslash before it. Refuses more than 32 MiB or 100,000 entries.
-// `include` gives the text of such a file; without it, and four files deep, there are none.
+// A later entry replaces an earlier one. Lines before the first entry are comments. A content line
+// that starts with "==" is written with a backslash before it. Refuses more than 32 MiB or 100,000
+// entries. `include` gives the text of such a file; without it, and four files deep, there are
+// none.
 using MachineInclude = std::function<Result<std::string>(const std::string& name)>;
 Result<MemoryHost> parse_machine(std::string_view text, const MachineInclude& include = {});
 

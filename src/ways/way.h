@@ -111,9 +111,9 @@ struct Diagnosis {
   };
   std::vector<OtherParent> other_parents;
   struct Recommendation {
-    std::size_t gpu = 0;                // index into gpus
+    std::size_t gpu = 0;  // index into gpus
     const WayVerdict* verdict = nullptr;
-    const WayVerdict* better = nullptr; // what more work would bring; null: nothing better
+    const WayVerdict* better = nullptr;  // what more work would bring; null: nothing better
   };
   // The best for a guest of that kind; empty: nothing can be recommended.
   std::optional<Recommendation> windows;

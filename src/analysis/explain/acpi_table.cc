@@ -1,10 +1,9 @@
-#include "analysis/explain/kinds.h"
-
 #include <algorithm>
 #include <optional>
 
 #include "analysis/explain/acpi_table_json.h"
 #include "analysis/explain/acpi_table_notes.h"
+#include "analysis/explain/kinds.h"
 #include "facts/acpidump.h"
 
 namespace cleave {

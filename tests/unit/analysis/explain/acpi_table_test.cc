@@ -1,10 +1,9 @@
 // What a person is told about a table.
-#include "analysis/explain/kinds.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
+#include "analysis/explain/kinds.h"
 #include "base/text.h"
 #include "support/acpi_bytes.h"
 
