@@ -14,10 +14,13 @@
 
 namespace cleave {
 
+struct SeenMessages;  // analysis/seen_messages.h
+
 // What a rule looks at: the whole machine, or one GPU of it.
 struct Subject {
   const Facts& facts;
-  const PciDevice* gpu = nullptr;  // set for rules with `scope` Gpu
+  const PciDevice* gpu = nullptr;     // set for rules with `scope` Gpu
+  const SeenMessages* log = nullptr;  // null: the kernel's log could not be read
 };
 
 enum class RuleScope : std::uint8_t { Machine, Gpu };

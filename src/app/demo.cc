@@ -33,7 +33,7 @@ const char* accelerator_for(const Facts& facts) {
 
 // The render node of this GPU, by its path, so that a machine with two GPUs takes the right one.
 std::string render_node_for(const HostReader& host, const PciDevice& gpu) {
-  const std::string by_path = format("/dev/dri/by-path/pci-{}-render", to_text(gpu.address));
+  std::string by_path = format("/dev/dri/by-path/pci-{}-render", to_text(gpu.address));
   if (host.exists(by_path)) return by_path;
   // Without udev there are no links; the device's own directory names its node.
   const Result<std::vector<std::string>> names =

@@ -56,7 +56,7 @@ Result<void> send_all(int descriptor, std::string_view bytes, Clock::time_point 
   while (!bytes.empty()) {
     const ssize_t sent =
         ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent > 0) {
+    if (sent >= 0) {
       bytes.remove_prefix(static_cast<size_t>(sent));
     } else if (errno == EAGAIN) {
       if (!TRY(wait_for(descriptor, POLLOUT, end))) return silence();

@@ -2,15 +2,16 @@
 #include <array>
 
 #include "analysis/rules/families.h"
+#include "analysis/seen_messages.h"
 
 namespace cleave {
 namespace {
 
 std::vector<const Rule*> list_rules() {
-  const std::array families = {cpu_rules(),         kvm_rules(),       iommu_rules(),
-                               host_rules(),        limits_rules(),    display_rules(),
-                               gpu_rules(),         gvt_g_rules(),     sr_iov_rules(),
-                               passthrough_rules(), virtio_gpu_rules()};
+  const std::array families = {cpu_rules(),         kvm_rules(),        iommu_rules(),
+                               host_rules(),        limits_rules(),     display_rules(),
+                               gpu_rules(),         gvt_g_rules(),      sr_iov_rules(),
+                               passthrough_rules(), virtio_gpu_rules(), log_rules()};
   std::vector<const Rule*> rules;
   for (const std::span<const Rule> family : families) {
     for (const Rule& rule : family) rules.push_back(&rule);
@@ -33,10 +34,13 @@ const Rule* find_rule(std::string_view id) {
 
 std::vector<Finding> run_rules(const Facts& facts) {
   std::vector<Finding> findings;
+  const std::string* log = facts.kernel_log.value();
+  const SeenMessages seen = log != nullptr ? find_messages(*log) : SeenMessages();
   const auto run = [&](RuleScope scope, const PciDevice* gpu) {
     for (const Rule* rule : all_rules()) {
       if (rule->scope != scope) continue;
-      Finding finding{rule, std::nullopt, rule->check({facts, gpu})};
+      Finding finding{rule, std::nullopt,
+                      rule->check({facts, gpu, log != nullptr ? &seen : nullptr})};
       if (gpu != nullptr) finding.gpu = gpu->address;
       findings.push_back(std::move(finding));
     }

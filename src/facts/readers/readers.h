@@ -59,6 +59,7 @@ Fact<std::string> read_distribution(const HostReader& host);
 Fact<std::vector<std::string>> read_render_nodes(const HostReader& host);
 bool read_is_root(const HostReader& host);
 
+Fact<std::string> read_kernel_log(const HostReader& host);          // kernel_log.cc
 PlatformFacts read_platform(const HostReader& host);                // platform.cc
 Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host);  // drm.cc
 
