@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/format.h"
+#include "base/order.h"
 #include "base/text.h"
 
 namespace cleave {
@@ -319,7 +320,7 @@ Capacity compute_capacity(const MdevParent& parent, const std::vector<MediatedDe
     }
   }
   // Drivers that tell no size (mtty) stay in the order of their names, as sysfs is read.
-  std::ranges::stable_sort(capacity.types, {}, [](const TypeCapacity& type) {
+  sort_keeping_order(capacity.types, [](const TypeCapacity& type) {
     return std::tuple(type.size.low_gm_mb, std::uint64_t{type.size.width} * type.size.height,
                       type.memory_mb);
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/order.h"
 #include "facts/shell_words.h"
 
 namespace cleave {
@@ -40,7 +41,7 @@ class Shell : private ShellWords {
       problem(GrubProblem::Kind::TooMuch, "");
       forget_all();
     }
-    std::ranges::stable_sort(result_.problems, {}, &GrubProblem::line);
+    sort_keeping_order(result_.problems, &GrubProblem::line);
     return std::move(result_);
   }
 

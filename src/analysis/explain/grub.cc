@@ -3,6 +3,7 @@
 
 #include "analysis/explain/kernel_arguments.h"
 #include "analysis/explain/kinds.h"
+#include "base/order.h"
 #include "base/text.h"
 #include "facts/grub_defaults.h"
 
@@ -167,7 +168,7 @@ Explanation explain_grub(std::string_view bytes) {
   for (const GrubProblem& problem : defaults.problems) {
     annotate_problem(problem, explanation.annotations);
   }
-  std::ranges::stable_sort(explanation.annotations, {}, &Annotation::line);
+  sort_keeping_order(explanation.annotations, &Annotation::line);
   explanation.decoded = Json::object();
   for (const auto& [name, variable] : defaults.variables) {
     explanation.decoded.set(printable(name),

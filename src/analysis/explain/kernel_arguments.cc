@@ -252,7 +252,7 @@ bool same_name(std::string_view left, std::string_view right) {
 bool applies(const ArgumentNote& note, const KernelArgument& argument) {
   if (!same_name(note.name, argument.name)) return false;
   if (note.value == nullptr) return true;
-  std::string_view value = argument.value.value_or("1");
+  std::string_view value = argument.value ? std::string_view(*argument.value) : "1";
   // The kernel's own words for a switch (lib/kstrtox.c, kstrtobool); "on" of intel_iommu stays.
   if (argument.value && std::string_view(note.name).find('.') != std::string_view::npos) {
     if (value == "Y" || value == "y") value = "1";

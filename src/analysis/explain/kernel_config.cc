@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analysis/explain/kinds.h"
+#include "base/order.h"
 #include "base/text.h"
 #include "facts/kernel.h"
 
@@ -195,7 +196,7 @@ Explanation explain_config(std::string_view bytes) {
          .action = {},
          .arguments = {{"symbol", "CONFIG_" + std::string(note.symbol)}, {"value", value}}});
   }
-  std::ranges::stable_sort(explanation.annotations, {}, &Annotation::line);
+  sort_keeping_order(explanation.annotations, &Annotation::line);
   return explanation;
 }
 

@@ -19,7 +19,8 @@ constexpr const char* kDim = "2";
 
 // What every VM needs, whatever its GPU: told first, though a VM can do without (emulated).
 bool concerns_every_vm(const Rule& rule) {
-  static const std::set<std::string_view> kIds = {"cpu.virtualisation", "kvm.believable"};
+  static const std::set<std::string_view> kIds = {"cpu.virtualisation", "kvm.believable",
+                                                  "log.kvm_disabled_by_firmware"};
   return rule.scope == RuleScope::Machine &&
          (rule.level != RuleLevel::Advice || kIds.contains(rule.id));
 }
@@ -78,8 +79,17 @@ class DoctorText {
   }
 
   // A finding that failed or is unknown: what is wanted, what was seen, what it means, what to do.
+  // Several ways can need the same; the second time its name will do.
   void write_finding(const Finding& finding) {
     const Rule& rule = *finding.rule;
+    if (!told_.insert(&finding).second) {
+      paragraph(2, 4,
+                translate(Message(
+                    N_("- as above: {title}"),
+                    {{"title", translate(Message(rule.title, finding.outcome.arguments))}})) +
+                    coloured(kDim, format(" [{}]", rule.id)));
+      return;
+    }
     const std::vector<Field>& arguments = finding.outcome.arguments;
     const bool failed = finding.outcome.kind == OutcomeKind::Fail;
     const bool advice = rule.level == RuleLevel::Advice;
@@ -146,6 +156,11 @@ class DoctorText {
 
   void write_way(const WayVerdict& way) {
     paragraph(0, 2, verdict_sentence(way));
+    if (way.verdict == Verdict::Impossible) {
+      // One reason is enough; what else would be missing does not matter any more.
+      if (!way.deciding.empty()) write_finding(*way.deciding.front());
+      return;
+    }
     for (const Finding* finding : way.deciding) {
       if (!concerns_every_vm(*finding->rule)) write_finding(*finding);
     }
@@ -204,13 +219,39 @@ class DoctorText {
     });
   }
 
+  // Advice on a way that no GPU can have helps nobody.
+  [[nodiscard]] bool concerns_a_possible_way(const Rule& rule) const {
+    struct FamilyOfWay {
+      std::string_view family;
+      std::string_view way;
+    };
+    static constexpr FamilyOfWay kFamilies[] = {{"gvt_g.", "gvt-g"},
+                                                {"limits.", "gvt-g"},
+                                                {"kvm.ignore_msrs", "gvt-g"},
+                                                {"sr_iov.", "sr-iov"},
+                                                {"passthrough.", "passthrough"},
+                                                {"iommu.", "passthrough"},
+                                                {"log.interrupt_remapping", "passthrough"},
+                                                {"virtio_gpu.", "virtio-gpu"}};
+    for (const FamilyOfWay& each : kFamilies) {
+      if (!std::string_view(rule.id).starts_with(each.family)) continue;
+      return std::ranges::any_of(diagnosis_.gpus, [&each](const GpuDiagnosis& gpu) {
+        return std::ranges::any_of(gpu.ways, [&each](const WayVerdict& way) {
+          return way.way == each.way && way.verdict != Verdict::Impossible;
+        });
+      });
+    }
+    return true;
+  }
+
   void write_advice() {
     if (!shareable()) return;
     bool any = false;
     for (const Finding& finding : diagnosis_.findings) {
       const Rule& rule = *finding.rule;
       if (rule.level != RuleLevel::Advice || concerns_every_vm(rule)) continue;
-      if (finding.outcome.kind != OutcomeKind::Fail) continue;
+      if (finding.outcome.kind != OutcomeKind::Fail || !concerns_a_possible_way(rule)) continue;
+      if (told_.contains(&finding)) continue;
       if (!any) paragraph(0, 2, translate(N_("Good to know:")), kBold);
       any = true;
       const std::vector<Field>& arguments = finding.outcome.arguments;
@@ -261,6 +302,7 @@ class DoctorText {
 
   const Diagnosis& diagnosis_;
   const DoctorStyle& style_;
+  std::set<const Finding*> told_;
   std::string text_;
 };
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/format.h"
+#include "base/order.h"
 #include "base/text.h"
 #include "cli/render/translate.h"
 
@@ -225,7 +226,7 @@ ExplainedFile explain_file(std::string path, std::string bytes) {
   file.explainer = recognise(file.bytes);
   if (file.explainer != nullptr) file.explanation = file.explainer->explain(file.bytes);
   // Shown in the order of the lines, whatever order the explainer had.
-  std::ranges::stable_sort(file.explanation.annotations, {}, &Annotation::line);
+  sort_keeping_order(file.explanation.annotations, &Annotation::line);
   file.explanation.kind = file.explainer == nullptr ? "unknown" : file.explainer->kind;
   return file;
 }

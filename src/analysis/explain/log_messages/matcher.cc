@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "analysis/explain/log_messages/message.h"
+#include "base/order.h"
 #include "base/text.h"
 
 namespace cleave {
@@ -60,7 +61,7 @@ LogMatcher::LogMatcher(const std::vector<const LogMessage*>& messages) : first_(
     patterns_.push_back(std::move(pattern));
   }
   const auto key = [](const Pattern& pattern) { return key_of(pattern.pieces.front().literal); };
-  std::ranges::stable_sort(patterns_, {}, key);
+  sort_keeping_order(patterns_, key);
   for (std::size_t i = patterns_.size(); i > 0; --i) {
     first_[key(patterns_[i - 1])] = static_cast<std::uint16_t>(i);
   }
