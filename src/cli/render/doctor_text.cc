@@ -73,7 +73,11 @@ class DoctorText {
     if (facts.kernel.release.is_known()) parts.push_back("Linux " + *facts.kernel.release.value());
     paragraph(0, 2, printable(join(parts, " · ")), kBold);
     for (const Finding& finding : diagnosis_.findings) {
-      if (is_open(finding) && concerns_every_vm(*finding.rule)) write_finding(finding);
+      if (!is_open(finding) || !concerns_every_vm(*finding.rule)) continue;
+      // What a log does not tell is no news.
+      const bool silent_log = std::string_view(finding.rule->id).starts_with("log.") &&
+                              finding.outcome.kind == OutcomeKind::Unknown;
+      if (!silent_log) write_finding(finding);
     }
     text_ += "\n";
   }
@@ -149,8 +153,10 @@ class DoctorText {
                             ? Message(N_("GPU {address}: {name}, driver {driver}"), fields)
                             : Message(N_("GPU {address}: {name}, no driver"), fields)),
               kBold);
-    for (const WayVerdict& way : diagnosis.ways) write_way(way);
-    write_types(diagnosis);
+    for (const WayVerdict& way : diagnosis.ways) {
+      write_way(way);
+      if (way.way == "gvt-g" && way.verdict != Verdict::Impossible) write_types(diagnosis);
+    }
     text_ += "\n";
   }
 
@@ -175,9 +181,7 @@ class DoctorText {
   }
 
   void write_types(const GpuDiagnosis& diagnosis) {
-    const bool shareable = std::ranges::any_of(
-        diagnosis.ways, [](const WayVerdict& way) { return way.verdict != Verdict::Impossible; });
-    if (diagnosis.capacity.types.empty() || !shareable) return;
+    if (diagnosis.capacity.types.empty()) return;
     paragraph(2, 4,
               diagnosis.predicted
                   ? translate(N_("vGPU types to be expected (computed from the GPU's aperture):"))
