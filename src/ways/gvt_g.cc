@@ -22,10 +22,12 @@ class GvtGWay final : public MediatedDeviceWay {
             "gvt_g.aperture",
             "gvt_g.kernel_config",
             "gvt_g.kernel_span",
+            "gvt_g.vfio_ids",
             "gvt_g.driver_i915",
             "kvm.node",
             "kvm.accessible",
             "gvt_g.parameter_enable_gvt",
+            "gvt_g.modprobe_arrived",
             "gvt_g.guc_submission",
             "gvt_g.module_kvmgt",
             "gvt_g.mdev_parent"};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +21,15 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+std::vector<std::string> machine_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(tests_directory() / "machines")) {
+    if (entry.path().extension() == ".machine") names.push_back(entry.path().stem().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
 
 void expect_golden(std::string_view name, std::string_view actual) {
   const std::filesystem::path path = tests_directory() / "golden" / name;

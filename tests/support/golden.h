@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cleave::testing {
 
@@ -11,6 +12,9 @@ void expect_golden(std::string_view name, std::string_view actual);
 
 // A file of the source tree, by its path below tests/.
 std::string read_test_file(std::string_view path);
+
+// The names of all files of machines/, without their ending, sorted.
+std::vector<std::string> machine_names();
 
 // ../shared/corpus beside the repository; empty where it is missing (then a test says
 // "skipped: no corpus").

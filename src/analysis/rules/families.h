@@ -14,6 +14,7 @@ std::span<const Rule> limits_rules();
 std::span<const Rule> display_rules();
 std::span<const Rule> gpu_rules();
 std::span<const Rule> gvt_g_rules();
+std::span<const Rule> gvt_g_trap_rules();
 std::span<const Rule> sr_iov_rules();
 std::span<const Rule> passthrough_rules();
 std::span<const Rule> virtio_gpu_rules();
