@@ -47,7 +47,9 @@ struct PciDevice {
   std::vector<PciAddress> path;
   Fact<std::string> driver;             // absent: no driver is bound
   Fact<std::uint32_t> iommu_group;      // absent: the kernel put it into none
-  Fact<std::uint32_t> sriov_total_vfs;  // absent: no SR-IOV capability, or its driver has none
+  // Absent: no SR-IOV capability that the kernel knows of. The hardware's number until the driver
+  // sets its own.
+  Fact<std::uint32_t> sriov_total_vfs;
   bool is_virtual_function = false;     // it has a physfn link
 
   // The rest is read of GPUs only.
