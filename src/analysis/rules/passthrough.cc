@@ -105,8 +105,8 @@ Outcome check_module(const Subject& subject) {
     if (how != "m") return Outcome::fail({seen});
   }
   if (!kernel.module_files.is_known()) {
-    return Outcome::unknown({missing(kernel.module_files)
-                                 .value_or(Evidence{kernel.module_files.source(), "absent"})});
+    return Outcome::unknown(
+        {missing(kernel.module_files).value_or(Evidence{kernel.module_files.source(), "absent"})});
   }
   return Outcome::fail({{kernel.module_files.source(), "no vfio-pci"}});
 }
