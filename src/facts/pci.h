@@ -45,10 +45,12 @@ struct PciDevice {
   std::uint32_t class_code = 0;  // 24 bits: base class, subclass, interface
   // The bridges above it from the root bus down, then itself; only itself if sysfs does not tell.
   std::vector<PciAddress> path;
-  Fact<std::string> driver;             // absent: no driver is bound
-  Fact<std::uint32_t> iommu_group;      // absent: the kernel put it into none
-  Fact<std::uint32_t> sriov_total_vfs;  // absent: no SR-IOV capability, or its driver has none
-  bool is_virtual_function = false;     // it has a physfn link
+  Fact<std::string> driver;         // absent: no driver is bound
+  Fact<std::uint32_t> iommu_group;  // absent: the kernel put it into none
+  // Absent: no SR-IOV capability that the kernel knows of. The hardware's number until the driver
+  // sets its own.
+  Fact<std::uint32_t> sriov_total_vfs;
+  bool is_virtual_function = false;  // it has a physfn link
 
   // The rest is read of GPUs only.
   Fact<std::uint32_t> sriov_num_vfs;  // how many there are now

@@ -34,8 +34,9 @@ void read_capability(const Registers& registers, std::size_t offset, PciConfig& 
   switch (registers.byte(offset)) {
     case 0x10:  // PCI_CAP_ID_EXP; PCI_EXP_DEVCAP_FLR is bit 28 of the register at 4
       config.express = true;
-      if ((registers.double_word(offset + 4) & (1U << 28U)) != 0)
+      if ((registers.double_word(offset + 4) & (1U << 28U)) != 0) {
         config.function_level_reset = true;
+      }
       break;
     case 0x13:  // PCI_CAP_ID_AF; PCI_AF_CAP_FLR is bit 1 of the byte at 3
       if ((registers.byte(offset + 3) & 2U) != 0) config.function_level_reset = true;
@@ -100,6 +101,8 @@ PciConfig parse_pci_config(std::string_view bytes) {
   const Registers registers(bytes.substr(0, kExtendedSize));
   PciConfig config;
   if (registers.size() < kPlainSize) return config;
+  // All ones: the device did not answer (PCI_POSSIBLE_ERROR, include/linux/pci.h).
+  if (registers.word(0) == 0xFFFF) return config;
   config.capabilities_seen = true;
   read_capabilities(registers, config);
   if (is_intel_gpu(registers)) config.opregion_address = registers.double_word(0xFC);

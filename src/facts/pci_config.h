@@ -49,7 +49,7 @@ struct PciConfig {
 };
 
 // `bytes` as the sysfs attribute `config` gives them, 64 to 4,096. Damaged chains of capabilities
-// end where they make no sense.
+// end where they make no sense; of a device that does not answer (all ones) nothing is seen.
 PciConfig parse_pci_config(std::string_view bytes);
 
 }  // namespace cleave

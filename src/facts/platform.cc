@@ -25,6 +25,14 @@ void add_options(const std::vector<std::string_view>& parts, const std::string& 
   }
 }
 
+void add_line(std::string_view line, const std::string& source, ModprobeFacts& facts) {
+  const auto parts = words(line);
+  if (parts.size() >= 3 && parts[0] == "options") add_options(parts, source, facts);
+  if (parts.size() >= 2 && parts[0] == "blacklist") {
+    facts.blacklisted.try_emplace(module_name(parts[1]), source);
+  }
+}
+
 }  // namespace
 
 std::string parse_lockdown(std::string_view text) {
@@ -38,19 +46,17 @@ std::string parse_lockdown(std::string_view text) {
 void parse_modprobe_file(std::string_view text, const std::string& source, ModprobeFacts& facts) {
   std::string whole;
   for (const std::string_view line : lines(text)) {
-    // A backslash at its end joins a line with the next one.
+    // A backslash at its end joins a line with the next one, without a blank between them
+    // (freadline_wrapped, shared/util.c of kmod).
     if (line.ends_with('\\')) {
-      whole += std::string(line.substr(0, line.size() - 1)) + " ";
+      whole += line.substr(0, line.size() - 1);
       continue;
     }
     whole += line;
-    const auto parts = words(whole);
-    if (parts.size() >= 3 && parts[0] == "options") add_options(parts, source, facts);
-    if (parts.size() == 2 && parts[0] == "blacklist") {
-      facts.blacklisted.try_emplace(module_name(parts[1]), source);
-    }
+    add_line(whole, source, facts);
     whole.clear();
   }
+  add_line(whole, source, facts);
 }
 
 }  // namespace cleave

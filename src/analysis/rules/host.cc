@@ -1,5 +1,7 @@
 // The system around the GPU: what keeps changes from working, or from lasting.
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "analysis/rules/checks.h"
 #include "analysis/rules/families.h"
@@ -29,14 +31,28 @@ Outcome check_virtual_machine(const Subject& subject) {
 }
 
 Outcome check_image_based(const Subject& subject) {
-  const std::string& kind = subject.facts.platform.image_based;
-  if (kind.empty()) return Outcome::pass();
-  return Outcome::fail({{"/", kind}}, {{"kind", kind}});
+  const PlatformFacts& platform = subject.facts.platform;
+  const std::string& kind = platform.image_based;
+  if (!kind.empty()) return Outcome::fail({{"/", kind}}, {{"kind", kind}});
+  // Its marks are looked for beside os-release: where that was not to be seen, nor were they.
+  const Fact<std::string>& system = platform.distribution_id;
+  if (const auto unread = missing(system)) return Outcome::unknown({*unread}, {{"kind", "?"}});
+  return Outcome::pass({{system.source(), system.value_or("no ID")}}, {{"kind", "-"}});
 }
 
 bool is_about_gpus(const DkmsModule& module) {
   return module.name.find("i915") != std::string::npos || module.name.starts_with("nvidia") ||
          module.name == "gim" || module.name == "vendor-reset" || module.name == "kvmfr";
+}
+
+// Releases that some version of the package is built for: an old version stays beside the new one.
+std::map<std::string, std::set<std::string>> builds_of(const std::vector<DkmsModule>& modules) {
+  std::map<std::string, std::set<std::string>> builds;
+  for (const DkmsModule& module : modules) {
+    if (!is_about_gpus(module)) continue;
+    builds[module.name].insert(module.kernels.begin(), module.kernels.end());
+  }
+  return builds;
 }
 
 // DKMS builds for a kernel when it is installed; where that failed, nobody looks at the log.
@@ -46,29 +62,56 @@ Outcome check_dkms(const Subject& subject) {
   if (dkms.is_absent() && !missing(dkms)) return Outcome::not_applicable();
   if (!dkms.is_known()) return unknown_of(missing(dkms), dkms.source());
   if (!kernels.is_known()) return unknown_of(missing(kernels), kernels.source());
+  const auto builds = builds_of(*dkms.value());
+  if (builds.empty()) return Outcome::not_applicable();
   std::vector<std::string> lacking;
-  bool any = false;
-  for (const DkmsModule& module : *dkms.value()) {
-    if (!is_about_gpus(module)) continue;
-    any = true;
+  for (const auto& [name, releases] : builds) {
     for (const std::string& kernel : *kernels.value()) {
-      const bool built = std::ranges::find(module.kernels, kernel) != module.kernels.end();
-      if (!built) lacking.push_back(format("{} {}: {}", module.name, module.version, kernel));
+      if (!releases.contains(kernel)) lacking.push_back(format("{} for {}", name, kernel));
     }
   }
-  if (!any) return Outcome::not_applicable();
   const std::vector<Field> arguments = {{"lacking", join(lacking, ", ")}};
   return lacking.empty() ? Outcome::pass({{dkms.source(), "built for every kernel"}}, arguments)
                          : Outcome::fail({{dkms.source(), join(lacking, "; ")}}, arguments);
 }
 
+// Set if a module that DKMS built for the running kernel is loaded: then its key is trusted.
+std::optional<Evidence> loaded_build(const Facts& facts) {
+  const std::string running = facts.kernel.release.value_or("");
+  for (const DkmsModule& package : facts.platform.dkms.value_or({})) {
+    if (!is_about_gpus(package)) continue;
+    const bool built = std::ranges::find(package.kernels, running) != package.kernels.end();
+    const char* module = package.name.starts_with("nvidia") ? "nvidia" : "i915";
+    const bool known = module == std::string_view("nvidia") || package.name.contains("i915");
+    if (built && known && facts.kernel.module(module).loaded) {
+      return Evidence{"/proc/modules", module};
+    }
+  }
+  return std::nullopt;
+}
+
+// Set if unsigned modules are refused without Secure Boot, too (kernel/module/signing.c).
+std::optional<Evidence> signatures_enforced(const Facts& facts) {
+  if (const KernelConfig* config = facts.kernel.config.value()) {
+    const auto found = config->find("MODULE_SIG_FORCE");
+    if (found != config->end() && found->second == "y") {
+      return Evidence{facts.kernel.config.source(), "CONFIG_MODULE_SIG_FORCE=y"};
+    }
+  }
+  const KernelCommandLine* line = facts.kernel.command_line.value();
+  const auto given = line != nullptr ? line->last_value("module.sig_enforce") : std::nullopt;
+  if (!given || !is_kernel_true(*given)) return std::nullopt;
+  return Evidence{facts.kernel.command_line.source(), "module.sig_enforce"};
+}
+
 // Under lockdown the kernel loads only modules that are signed with a key it trusts
 // (security/lockdown/lockdown.c, LOCKDOWN_MODULE_SIGNATURE).
 Outcome check_signed_modules(const Subject& subject) {
-  const auto* dkms = subject.facts.platform.dkms.value();
-  const bool needs_key =
-      dkms != nullptr && std::ranges::any_of(*dkms, [](const auto& m) { return is_about_gpus(m); });
-  if (!needs_key) return Outcome::not_applicable();
+  const Fact<std::vector<DkmsModule>>& dkms = subject.facts.platform.dkms;
+  if (const auto unread = missing(dkms)) return Outcome::unknown({*unread});
+  if (builds_of(dkms.value_or({})).empty()) return Outcome::not_applicable();
+  if (auto loaded = loaded_build(subject.facts)) return Outcome::pass({*loaded});
+  if (auto enforced = signatures_enforced(subject.facts)) return Outcome::fail({*enforced});
   const Fact<std::string>& lockdown = subject.facts.platform.lockdown;
   if (const std::string* mode = lockdown.value()) {
     return *mode == "none" ? Outcome::pass({{lockdown.source(), *mode}})
@@ -85,6 +128,21 @@ Outcome check_signed_modules(const Subject& subject) {
   return unknown_of(missing(secure_boot), secure_boot.source());
 }
 
+// Modules on the command line's lists: the kernel's own, and kmod's (modprobe(8)).
+std::vector<std::string> blacklisted_at_boot(const KernelCommandLine& line) {
+  std::vector<std::string> modules;
+  for (const KernelArgument& argument : line.arguments) {
+    if (!argument.value) continue;
+    if (argument.name != "module_blacklist" && argument.name != "modprobe.blacklist") continue;
+    for (const std::string_view word : split(*argument.value, ',')) {
+      std::string module(word);
+      std::ranges::replace(module, '-', '_');
+      modules.push_back(std::move(module));
+    }
+  }
+  return modules;
+}
+
 // Modules that a way of sharing loads, and that somebody keeps from being loaded.
 Outcome check_blacklist(const Subject& subject) {
   const Fact<ModprobeFacts>& modprobe = subject.facts.platform.modprobe;
@@ -98,19 +156,16 @@ Outcome check_blacklist(const Subject& subject) {
     evidence.push_back({found->second, format("blacklist {}", module)});
     names.emplace_back(module);
   }
-  const KernelCommandLine* line = subject.facts.kernel.command_line.value();
-  if (const auto list = line != nullptr ? line->last_value("module_blacklist") : std::nullopt) {
-    for (const std::string_view word : split(*list, ',')) {
-      std::string module(word);
-      std::ranges::replace(module, '-', '_');
-      if (!module.starts_with("kvm") && !module.starts_with("vfio") && module != "mdev") continue;
-      evidence.push_back({subject.facts.kernel.command_line.source(), "module_blacklist=" + *list});
-      names.push_back(std::move(module));
-    }
+  const Fact<KernelCommandLine>& line = subject.facts.kernel.command_line;
+  for (std::string& module : blacklisted_at_boot(line.value_or({}))) {
+    if (!module.starts_with("kvm") && !module.starts_with("vfio") && module != "mdev") continue;
+    evidence.push_back({line.source(), "blacklist=" + module});
+    names.push_back(std::move(module));
   }
   const std::vector<Field> arguments = {{"modules", join(names, ", ")}};
-  return names.empty() ? Outcome::pass({{modprobe.source(), "nothing of ours"}}, arguments)
-                       : Outcome::fail(std::move(evidence), arguments);
+  if (!names.empty()) return Outcome::fail(std::move(evidence), arguments);
+  if (!line.is_known()) return unknown_of(missing(line), line.source(), arguments);
+  return Outcome::pass({{modprobe.source(), "nothing of ours"}}, arguments);
 }
 
 // Groups that were handed over already: QEMU runs as the user and opens /dev/vfio/N itself.
@@ -131,8 +186,33 @@ Outcome check_vfio_access(const Subject& subject) {
   }
   if (!any) return Outcome::not_applicable();
   const std::vector<Field> arguments = {{"paths", join(paths, ", ")}};
-  return closed.empty() ? Outcome::pass({}, arguments)
+  return closed.empty() ? Outcome::pass({{nodes.source(), "open"}}, arguments)
                         : Outcome::fail(std::move(closed), arguments);
+}
+
+// The numbers of a release without leading zeros: "6.8.0-60-generic" → "6", "8", "", "60".
+std::vector<std::string_view> numbers_of(std::string_view release) {
+  constexpr std::string_view kDigits = "0123456789";
+  std::vector<std::string_view> numbers;
+  while (true) {
+    release.remove_prefix(std::min(release.find_first_of(kDigits), release.size()));
+    if (release.empty()) return numbers;
+    const std::string_view digits = release.substr(0, release.find_first_not_of(kDigits));
+    numbers.push_back(digits.substr(std::min(digits.find_first_not_of('0'), digits.size())));
+    release.remove_prefix(digits.size());
+  }
+}
+
+// Newer by the first number that differs. Where one release only has more numbers, nobody can say:
+// that may be a release candidate or a flavour.
+bool is_newer(std::string_view release, std::string_view than) {
+  const auto left = numbers_of(release);
+  const auto right = numbers_of(than);
+  for (std::size_t i = 0; i < std::min(left.size(), right.size()); ++i) {
+    if (left[i].size() != right[i].size()) return left[i].size() > right[i].size();
+    if (left[i] != right[i]) return left[i] > right[i];
+  }
+  return false;
 }
 
 // A kernel that is installed and newer than the running one comes with the next reboot.
@@ -140,14 +220,14 @@ Outcome check_waiting_kernel(const Subject& subject) {
   const Fact<std::vector<std::string>>& kernels = subject.facts.platform.kernels;
   const Fact<std::string>& release = subject.facts.kernel.release;
   if (!kernels.is_known()) return unknown_of(missing(kernels), kernels.source());
-  const auto running = parse_kernel_version(release.value_or(""));
-  if (!running) return unknown_of(missing(release), release.source());
+  const std::string running = release.value_or("");
+  if (!parse_kernel_version(running)) return unknown_of(missing(release), release.source());
+  std::string newest = running;
   for (const std::string& kernel : *kernels.value()) {
-    const auto version = parse_kernel_version(kernel);
-    if (version && *version > *running) {
-      return Outcome::fail({{kernels.source(), kernel}},
-                           {{"kernel", kernel}, {"release", *release.value()}});
-    }
+    if (parse_kernel_version(kernel) && is_newer(kernel, newest)) newest = kernel;
+  }
+  if (newest != running) {
+    return Outcome::fail({{kernels.source(), newest}}, {{"kernel", newest}, {"release", running}});
   }
   return Outcome::pass({{kernels.source(), join(*kernels.value(), " ")}},
                        {{"kernel", "-"}, {"release", *release.value()}});
@@ -197,9 +277,9 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Fixable,
      .fixer = Fixer::User,
      .title = N_("The kernel loads drivers that are built on this machine"),
-     .why = N_("Secure Boot is on: the kernel refuses modules that are not signed with a key it "
-               "trusts (“Key was rejected by service”). The distribution's own modules are signed, "
-               "those of DKMS need a key of yours."),
+     .why = N_("With Secure Boot, lockdown or module.sig_enforce the kernel refuses modules that "
+               "are not signed with a key it trusts (“Key was rejected by service”). The "
+               "distribution's own modules are signed, those of DKMS need a key of yours."),
      .remedy = N_("Enrol DKMS' key (sudo mokutil --import /var/lib/dkms/mok.pub, on Ubuntu "
                   "/var/lib/shim-signed/mok/MOK.der), reboot, and confirm at the blue screen."),
      .check = check_signed_modules},

@@ -23,7 +23,9 @@ Outcome check_iommu_group(const Subject& subject) {
   std::vector<Evidence> evidence = {{gpu.iommu_group.source(), "absent"}};
   if (auto told = argument_igfx_off(subject.facts)) evidence.push_back(std::move(*told));
   const Fact<std::uint32_t>& groups = subject.facts.iommu.groups;
-  evidence.push_back({groups.source(), format("{} groups", groups.value_or(0))});
+  if (groups.is_known()) {
+    evidence.push_back({groups.source(), format("{} groups", *groups.value())});
+  }
   return Outcome::fail(std::move(evidence));
 }
 
@@ -43,10 +45,25 @@ Outcome check_kernel_quirk(const Subject& subject) {
                          arguments);
   }
   // Without any group the IOMMU is off; what the kernel would do with it on is not to be seen.
-  if (!left_out(subject) || argument_igfx_off(subject.facts)) return Outcome::not_applicable();
+  if (!left_out(subject) || argument_igfx_off(subject.facts)) {
+    // Broadwell is on mainline's list, in every kernel that is known.
+    const IntelGpu* known = intel_gpu(gpu);
+    if (known == nullptr || known->platform != std::string_view("Broadwell")) {
+      return Outcome::not_applicable();
+    }
+    return Outcome::unknown(
+        {device_evidence(gpu), {subject.facts.kernel.release.source(), release}}, arguments);
+  }
   return Outcome::fail(
       {{gpu.iommu_group.source(), "absent"}, {subject.facts.kernel.release.source(), release}},
       arguments);
+}
+
+// Functions of one card differ in their last number only.
+bool same_card(PciAddress one, PciAddress other) {
+  one.function = 0;
+  other.function = 0;
+  return one == other;
 }
 
 // The devices that would have to go along: those of the GPU's group that are neither bridges nor
@@ -55,21 +72,22 @@ Outcome check_group_members(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
   const std::uint32_t* group = gpu.iommu_group.value();
   const auto* devices = subject.facts.pci_devices.value();
+  if (const auto unread = missing(gpu.iommu_group)) return Outcome::unknown({*unread});
   if (group == nullptr || devices == nullptr) return Outcome::not_applicable();
   std::vector<std::string> others;
+  std::optional<Evidence> unseen;
   for (const PciDevice& device : *devices) {
     const std::uint32_t* its = device.iommu_group.value();
-    if (its == nullptr || *its != *group || device.is_bridge()) continue;
-    const bool same_card = device.address.domain == gpu.address.domain &&
-                           device.address.bus == gpu.address.bus &&
-                           device.address.device == gpu.address.device;
-    if (same_card) continue;
+    if (device.is_bridge() || same_card(device.address, gpu.address)) continue;
+    if (!unseen) unseen = missing(device.iommu_group);
+    if (its == nullptr || *its != *group) continue;
     others.push_back(format("{} ({})", to_text(device.address), device.driver.value_or("-")));
   }
   const std::string source = format("/sys/kernel/iommu_groups/{}/devices", *group);
   const std::vector<Field> arguments = {{"devices", join(others, ", ")}, {"group", *group}};
-  return others.empty() ? Outcome::pass({{source, "nothing else"}}, arguments)
-                        : Outcome::fail({{source, join(others, ", ")}}, arguments);
+  if (!others.empty()) return Outcome::fail({{source, join(others, ", ")}}, arguments);
+  if (unseen) return Outcome::unknown({*unseen}, arguments);
+  return Outcome::pass({{source, "nothing else"}}, arguments);
 }
 
 Outcome check_module(const Subject& subject) {
@@ -79,14 +97,24 @@ Outcome check_module(const Subject& subject) {
   if (module.built_in || module.on_disk) {
     return Outcome::pass({{kernel.module_files.source(), "vfio-pci"}});
   }
-  if (const auto unread = missing(kernel.module_files)) return Outcome::unknown({*unread});
   if (const KernelConfig* config = kernel.config.value()) {
     const auto found = config->find("VFIO_PCI");
-    if (found != config->end() && found->second == "y") {
-      return Outcome::pass({{kernel.config.source(), "CONFIG_VFIO_PCI=y"}});
-    }
+    const std::string how = found == config->end() ? "n" : found->second;
+    const Evidence seen{kernel.config.source(), "CONFIG_VFIO_PCI=" + how};
+    if (how == "y") return Outcome::pass({seen});
+    if (how != "m") return Outcome::fail({seen});
+  }
+  if (!kernel.module_files.is_known()) {
+    return Outcome::unknown(
+        {missing(kernel.module_files).value_or(Evidence{kernel.module_files.source(), "absent"})});
   }
   return Outcome::fail({{kernel.module_files.source(), "no vfio-pci"}});
+}
+
+// True if a GPU is seen to have a display; the framebuffer that firmware left is no GPU's.
+bool any_display(const std::vector<DrmCard>& cards) {
+  return std::ranges::any_of(
+      cards, [](const DrmCard& card) { return card.pci && !card.connected.empty(); });
 }
 
 // The display that a person would lose: outputs in use on this GPU, or the firmware's console.
@@ -110,6 +138,9 @@ Outcome check_host_display(const Subject& subject) {
                                  .value_or(Evidence{subject.facts.drm_cards.source(), "absent"})},
                             {{"outputs", "-"}});
   }
+  if (gpu.boot_display.value_or(false) && !any_display(*cards)) {
+    return Outcome::fail({{gpu.boot_display.source(), "1"}}, {{"outputs", "-"}});
+  }
   return Outcome::pass({{subject.facts.drm_cards.source(), "no display is connected to it"}},
                        {{"outputs", "-"}});
 }
@@ -132,25 +163,50 @@ Outcome check_reset(const Subject& subject) {
   return Outcome::fail({{gpu.reset_methods.source(), "none"}});
 }
 
+// What vfio-pci will be told when it is loaded; the last one counts.
+std::optional<ModprobeFacts::Option> configured_disable_vga(const ModprobeFacts& modprobe) {
+  const auto options = modprobe.options.find("vfio_pci");
+  if (options == modprobe.options.end()) return std::nullopt;
+  std::optional<ModprobeFacts::Option> found;
+  for (const ModprobeFacts::Option& option : options->second) {
+    if (option.parameter == "disable_vga") found = option;
+  }
+  return found;
+}
+
+// Integrated graphics are always there (drivers/gpu/drm/i915; QEMU's hw/vfio/igd.c asks for it).
+bool is_integrated(const PciDevice& gpu) {
+  return gpu.vendor_id == kIntelVendorId && gpu.address == PciAddress{0, 0, 2, 0};
+}
+
 // disable_vga takes the VGA ranges away that integrated graphics need (vfio_pci.c).
 Outcome check_disable_vga(const Subject& subject) {
-  if (subject.gpu->vendor_id != kIntelVendorId) return Outcome::not_applicable();
+  if (!is_integrated(*subject.gpu)) return Outcome::not_applicable();
   const ParameterState state = module_parameter(subject.facts, "vfio_pci", "disable_vga");
-  if (!state.value) return Outcome::pass({state.evidence});
-  return is_kernel_true(*state.value) ? Outcome::fail({state.evidence})
-                                      : Outcome::pass({state.evidence});
+  if (state.value) {
+    return is_kernel_true(*state.value) ? Outcome::fail({state.evidence})
+                                        : Outcome::pass({state.evidence});
+  }
+  if (!state.certain) return Outcome::unknown({state.evidence});
+  const Fact<ModprobeFacts>& modprobe = subject.facts.platform.modprobe;
+  if (const auto unread = missing(modprobe)) return Outcome::unknown({*unread});
+  const auto option = configured_disable_vga(modprobe.value_or({}));
+  if (option && is_kernel_true(option->value)) {
+    return Outcome::fail({{option->source, "options vfio-pci disable_vga=" + option->value}});
+  }
+  return Outcome::pass({state.evidence});
 }
 
 Outcome check_opregion(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
   const PciConfig* config = gpu.config.value();
-  if (gpu.vendor_id != kIntelVendorId) return Outcome::not_applicable();
-  if (config == nullptr || !config->capabilities_seen) {
+  if (!is_integrated(gpu)) return Outcome::not_applicable();
+  if (config == nullptr || !config->opregion_address) {
     return Outcome::unknown(
         {missing(gpu.config)
              .value_or(Evidence{gpu.config.source(), "beyond byte 64 it is for root only"})});
   }
-  const std::uint32_t address = config->opregion_address.value_or(0);
+  const std::uint32_t address = *config->opregion_address;
   const Evidence seen{gpu.config.source(), format("ASLS {:#x}", address)};
   return address != 0 && address != 0xFFFFFFFFU ? Outcome::pass({seen}) : Outcome::fail({seen});
 }

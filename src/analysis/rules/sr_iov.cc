@@ -1,5 +1,5 @@
 // What stops virtual functions (SR-IOV), in the order in which a driver gets there. Where the
-// driver offers them (sriov_totalvfs above 0), all its conditions were met: the observation counts.
+// driver offers them or has made some, all its conditions were met: the observation counts.
 #include <algorithm>
 
 #include "analysis/rules/checks.h"
@@ -12,15 +12,6 @@ namespace {
 constexpr std::uint16_t kNvidiaVendorId = 0x10DE;
 constexpr std::uint16_t kAmdVendorId = 0x1002;
 
-// Set if the driver says that it can make virtual functions, or has made some.
-std::optional<Evidence> functions_offered(const PciDevice& gpu) {
-  for (const Fact<std::uint32_t>* count : {&gpu.sriov_num_vfs, &gpu.sriov_total_vfs}) {
-    const std::uint32_t* number = count->value();
-    if (number != nullptr && *number > 0) return Evidence{count->source(), std::to_string(*number)};
-  }
-  return std::nullopt;
-}
-
 IntelSriov intel_kind(const PciDevice& gpu) {
   const IntelGpu* known = intel_gpu(gpu);
   return known == nullptr ? IntelSriov::None : known->sriov;
@@ -31,41 +22,8 @@ std::string platform_name(const PciDevice& gpu) {
   return known == nullptr ? "?" : known->platform;
 }
 
-// What the hardware itself says: the capability in its configuration space.
-std::optional<Outcome> by_capability(const PciDevice& gpu, const std::vector<Field>& arguments) {
-  const PciConfig* config = gpu.config.value();
-  if (config == nullptr || !config->extended_seen) return std::nullopt;
-  if (!config->sriov || config->sriov->total_vfs == 0) {
-    return Outcome::fail({{gpu.config.source(), "no SR-IOV capability"}}, arguments);
-  }
-  return Outcome::pass(
-      {{gpu.config.source(), format("SR-IOV, at most {} VFs", config->sriov->total_vfs)}},
-      arguments);
-}
-
-Outcome check_hardware(const Subject& subject) {
-  const PciDevice& gpu = *subject.gpu;
-  const std::vector<Field> arguments = {{"platform", platform_name(gpu)}};
-  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered}, arguments);
-  if (gpu.is_virtual_function) {
-    return Outcome::fail({{gpu.sysfs_path + "/physfn", "a virtual function itself"}}, arguments);
-  }
-  const Evidence evidence = device_evidence(gpu);
-  if (const IntelGpu* known = intel_gpu(gpu)) {
-    // The chip decides with its fuses, but no driver makes functions of the other platforms.
-    return known->sriov == IntelSriov::None ? Outcome::fail({evidence}, arguments)
-                                            : Outcome::pass({evidence}, arguments);
-  }
-  if (auto told = by_capability(gpu, arguments)) return *told;
-  std::vector<Evidence> unseen = {evidence};
-  unseen.push_back(
-      missing(gpu.config)
-          .value_or(Evidence{gpu.config.source(), "the extended part is for root only"}));
-  return Outcome::unknown(std::move(unseen), arguments);
-}
-
-bool may_have_functions(const Subject& subject) {
-  return check_hardware(subject).kind != OutcomeKind::Fail;
+bool drives(const PciDevice& gpu, std::string_view driver) {
+  return gpu.driver.value_or("") == driver;
 }
 
 // Which module of DKMS makes functions of Intel GPUs, if it is built for the running kernel.
@@ -82,6 +40,89 @@ std::optional<Evidence> out_of_tree_driver(const Facts& facts) {
   return std::nullopt;
 }
 
+// sriov_totalvfs is at first the hardware's own number, whatever the driver can do with it
+// (sriov_init, drivers/pci/iov.c): an i915 of the kernel shows 7 and makes none. These drivers set
+// it to what they make.
+bool total_is_the_drivers(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (drives(gpu, "gim")) return true;
+  if (gpu.vendor_id != kIntelVendorId) return false;
+  if (out_of_tree_driver(subject.facts)) return drives(gpu, "i915") || drives(gpu, "xe");
+  // As a physical function's driver, from 6.17 on.
+  const auto version = parse_kernel_version(subject.facts.kernel.release.value_or(""));
+  return drives(gpu, "xe") && version && *version >= KernelVersion{6, 17};
+}
+
+// Set if the driver says that it can make virtual functions, or has made some.
+std::optional<Evidence> functions_offered(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  for (const Fact<std::uint32_t>* count : {&gpu.sriov_num_vfs, &gpu.sriov_total_vfs}) {
+    const std::uint32_t* number = count->value();
+    if (number == nullptr || *number == 0) continue;
+    if (count == &gpu.sriov_total_vfs && !total_is_the_drivers(subject)) continue;
+    return Evidence{count->source(), std::to_string(*number)};
+  }
+  return std::nullopt;
+}
+
+// What the hardware itself says: the capability in its configuration space, or what the kernel
+// made of it: sriov_totalvfs is there for each device with the capability, and only for these.
+struct Capability {
+  std::optional<bool> there;  // empty: not to be seen
+  Evidence evidence;
+};
+
+Capability capability_of(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  const PciConfig* config = gpu.config.value();
+  if (const std::uint32_t* total = gpu.sriov_total_vfs.value(); total != nullptr && *total > 0) {
+    return {true, {gpu.sriov_total_vfs.source(), std::to_string(*total)}};
+  }
+  if (config != nullptr && config->extended_seen) {
+    if (!config->sriov || config->sriov->total_vfs == 0) {
+      return {false, {gpu.config.source(), "no SR-IOV capability"}};
+    }
+    return {true,
+            {gpu.config.source(), format("SR-IOV, at most {} VFs", config->sriov->total_vfs)}};
+  }
+  const KernelConfig* built = subject.facts.kernel.config.value();
+  const auto found = built != nullptr ? built->find("PCI_IOV") : KernelConfig::const_iterator();
+  const bool would_show = built != nullptr && found != built->end() && found->second == "y";
+  if (would_show && gpu.sriov_total_vfs.is_absent() && !missing(gpu.sriov_total_vfs)) {
+    return {false, {gpu.sriov_total_vfs.source(), "absent"}};
+  }
+  return {std::nullopt,
+          missing(gpu.config)
+              .value_or(Evidence{gpu.config.source(), "the extended part is for root only"})};
+}
+
+Outcome check_hardware(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  const std::vector<Field> arguments = {{"platform", platform_name(gpu)}};
+  if (auto offered = functions_offered(subject)) return Outcome::pass({*offered}, arguments);
+  if (gpu.is_virtual_function) {
+    return Outcome::fail({{gpu.sysfs_path + "/physfn", "a virtual function itself"}}, arguments);
+  }
+  const Evidence evidence = device_evidence(gpu);
+  if (const IntelGpu* known = intel_gpu(gpu)) {
+    // The chip decides with its fuses, but no driver makes functions of the other platforms.
+    return known->sriov == IntelSriov::None ? Outcome::fail({evidence}, arguments)
+                                            : Outcome::pass({evidence}, arguments);
+  }
+  const Capability capability = capability_of(subject);
+  if (!capability.there) return Outcome::unknown({evidence, capability.evidence}, arguments);
+  if (!*capability.there) return Outcome::fail({evidence, capability.evidence}, arguments);
+  // Of AMD's cards many have the capability, and GIM serves few; which, its own documents tell.
+  if (gpu.vendor_id == kAmdVendorId && !drives(gpu, "gim")) {
+    return Outcome::unknown({evidence, capability.evidence}, arguments);
+  }
+  return Outcome::pass({evidence, capability.evidence}, arguments);
+}
+
+bool may_have_functions(const Subject& subject) {
+  return check_hardware(subject).kind != OutcomeKind::Fail;
+}
+
 Outcome check_kernel(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
   if (gpu.vendor_id != kIntelVendorId || !may_have_functions(subject)) {
@@ -89,20 +130,26 @@ Outcome check_kernel(const Subject& subject) {
   }
   const std::vector<Field> arguments = {{"platform", platform_name(gpu)},
                                         {"release", subject.facts.kernel.release.value_or("?")}};
-  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered}, arguments);
+  if (auto offered = functions_offered(subject)) return Outcome::pass({*offered}, arguments);
   if (auto driver = out_of_tree_driver(subject.facts)) return Outcome::pass({*driver}, arguments);
+  if (intel_gpu(gpu) == nullptr) return Outcome::unknown({device_evidence(gpu)}, arguments);
   const Fact<std::string>& release = subject.facts.kernel.release;
   if (const auto unread = missing(release)) return Outcome::unknown({*unread}, arguments);
   const auto version = parse_kernel_version(release.value_or(""));
-  if (!version)
+  if (!version) {
     return Outcome::unknown({{release.source(), release.value_or("absent")}}, arguments);
+  }
   const Evidence seen{release.source(), *release.value()};
   // xe became a physical function's driver by default in 6.17 (Battlemage, Panther Lake) and knows
   // Tiger Lake to Raptor Lake from 6.18 on.
   const IntelSriov kind = intel_kind(gpu);
   const bool enough = (kind == IntelSriov::XeByDefault && *version >= KernelVersion{6, 17}) ||
                       (kind == IntelSriov::XeForceProbe && *version >= KernelVersion{6, 18});
-  return enough ? Outcome::pass({seen}, arguments) : Outcome::fail({seen}, arguments);
+  if (enough) return Outcome::pass({seen}, arguments);
+  if (const auto unread = missing(subject.facts.platform.dkms)) {
+    return Outcome::unknown({*unread}, arguments);
+  }
+  return Outcome::fail({seen}, arguments);
 }
 
 const char* wanted_driver(const Facts& facts, const PciDevice& gpu) {
@@ -122,25 +169,30 @@ Outcome check_driver(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
   const std::string_view wanted = wanted_driver(subject.facts, gpu);
   if (wanted.empty() || !may_have_functions(subject)) return Outcome::not_applicable();
-  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
+  if (auto offered = functions_offered(subject)) return Outcome::pass({*offered});
   const std::vector<Field> arguments = {{"wanted", std::string(wanted)},
                                         {"driver", gpu.driver.value_or("-")}};
   if (const auto unread = missing(gpu.driver)) return Outcome::unknown({*unread}, arguments);
   const Evidence seen{gpu.driver.source(), gpu.driver.value_or("absent")};
   // The package brings an xe of its own, too.
-  const bool fits = gpu.driver.value_or("") == wanted ||
-                    (gpu.vendor_id == kIntelVendorId && gpu.driver.value_or("") == "xe");
-  return fits ? Outcome::pass({seen}, arguments) : Outcome::fail({seen}, arguments);
+  const bool fits = drives(gpu, wanted) || (gpu.vendor_id == kIntelVendorId && drives(gpu, "xe"));
+  if (fits) return Outcome::pass({seen}, arguments);
+  // An i915 may be the one out of tree.
+  const auto unread = missing(subject.facts.platform.dkms);
+  if (unread && drives(gpu, "i915")) return Outcome::unknown({*unread}, arguments);
+  return Outcome::fail({seen}, arguments);
 }
 
-// True if `list` (xe.force_probe) names the device: "*", "9a49", "0x9a49"; "!" in front forbids.
+// True if `list` (xe.force_probe) names the device: "9a49,46a6" or "*" alone. "!" in front forbids
+// and beats the rest, wherever it stands (device_id_in_list, drivers/gpu/drm/xe/xe_pci.c).
 bool probes(std::string_view list, std::uint16_t device_id) {
-  bool named = false;
+  bool named = list == "*";
   for (std::string_view item : split(list, ',')) {
-    item = trim(item);
     const bool forbids = item.starts_with('!');
     if (forbids) item.remove_prefix(1);
-    if (item == "*" || parse_hexadecimal<std::uint16_t>(item) == device_id) named = !forbids;
+    if (parse_hexadecimal<std::uint16_t>(item) != device_id) continue;
+    if (forbids) return false;
+    named = true;
   }
   return named;
 }
@@ -151,8 +203,10 @@ Outcome check_force_probe(const Subject& subject) {
       out_of_tree_driver(subject.facts)) {
     return Outcome::not_applicable();
   }
-  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
   const std::vector<Field> arguments = {{"id", format("{:04x}", gpu.device_id)}};
+  if (auto offered = functions_offered(subject)) return Outcome::pass({*offered}, arguments);
+  // It does: it was told so, or is built so (CONFIG_DRM_XE_FORCE_PROBE).
+  if (drives(gpu, "xe")) return Outcome::pass({{gpu.driver.source(), "xe"}}, arguments);
   const ParameterState state = module_parameter(subject.facts, "xe", "force_probe");
   if (!state.value && !state.certain) return Outcome::unknown({state.evidence}, arguments);
   return probes(state.value.value_or(""), gpu.device_id)
@@ -160,10 +214,9 @@ Outcome check_force_probe(const Subject& subject) {
              : Outcome::fail({state.evidence}, arguments);
 }
 
-// The module whose max_vfs counts, given what is bound or wanted.
+// The module whose max_vfs counts, given what is bound or wanted. An i915 of the kernel has none.
 std::string functions_module(const Subject& subject) {
-  const std::string bound = subject.gpu->driver.value_or("");
-  if (bound == "xe" || bound == "i915") return bound;
+  if (drives(*subject.gpu, "xe")) return "xe";
   return wanted_driver(subject.facts, *subject.gpu);
 }
 
@@ -172,9 +225,9 @@ Outcome check_max_vfs(const Subject& subject) {
   if (gpu.vendor_id != kIntelVendorId || !may_have_functions(subject)) {
     return Outcome::not_applicable();
   }
-  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
   const std::string module = functions_module(subject);
   const std::vector<Field> arguments = {{"module", module}};
+  if (auto offered = functions_offered(subject)) return Outcome::pass({*offered}, arguments);
   const ParameterState state = module_parameter(subject.facts, module, "max_vfs");
   if (!state.value && !state.certain) return Outcome::unknown({state.evidence}, arguments);
   // xe's default is "as many as there are", that of the i915 out of tree is none.
@@ -189,7 +242,7 @@ Outcome check_guc(const Subject& subject) {
       functions_module(subject) != "i915") {
     return Outcome::not_applicable();
   }
-  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
+  if (auto offered = functions_offered(subject)) return Outcome::pass({*offered});
   const ParameterState state = module_parameter(subject.facts, "i915", "enable_guc");
   if (!state.value && !state.certain) return Outcome::unknown({state.evidence});
   // -1, the default, is 3 on these platforms only with the GuC's firmware at hand; bit 0 is
@@ -204,10 +257,14 @@ Outcome check_guc(const Subject& subject) {
 Outcome check_total_vfs(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
   if (!may_have_functions(subject)) return Outcome::not_applicable();
-  if (auto offered = functions_offered(gpu)) return Outcome::pass({*offered});
+  if (auto offered = functions_offered(subject)) return Outcome::pass({*offered});
   if (const auto unread = missing(gpu.sriov_total_vfs)) return Outcome::unknown({*unread});
-  return Outcome::fail(
-      {{gpu.sriov_total_vfs.source(), gpu.sriov_total_vfs.is_absent() ? "absent" : "0"}});
+  const std::uint32_t* total = gpu.sriov_total_vfs.value();
+  const Evidence seen{gpu.sriov_total_vfs.source(),
+                      total == nullptr ? "absent" : std::to_string(*total)};
+  // NVIDIA's driver leaves the hardware's number there, with its vGPU software and without.
+  const bool untold = total != nullptr && *total > 0 && drives(gpu, "nvidia");
+  return untold ? Outcome::unknown({seen}) : Outcome::fail({seen});
 }
 
 constexpr Rule kRules[] = {
@@ -276,8 +333,8 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Fixable,
      .fixer = Fixer::Cleave,
      .title = N_("The driver offers virtual functions (sriov_totalvfs)"),
-     .why = N_("sriov_totalvfs tells how many there can be. It is missing or 0 as long as one of "
-               "the driver's conditions is not met."),
+     .why = N_("sriov_totalvfs tells how many there can be; it counts only where the driver is one "
+               "that makes them. It is missing or 0 as long as one of its conditions is not met."),
      .remedy = N_("Do what is said above; if it stays so, look for “SR-IOV” in the kernel's log."),
      .check = check_total_vfs},
 };

@@ -47,8 +47,9 @@ Outcome check_blobs(const Subject& subject) {
   if (const auto unread = missing(release)) return Outcome::unknown({*unread});
   const std::vector<Field> arguments = {{"release", release.value_or("?")}};
   const auto version = parse_kernel_version(release.value_or(""));
-  if (!version)
+  if (!version) {
     return Outcome::unknown({{release.source(), release.value_or("absent")}}, arguments);
+  }
   const Evidence seen{release.source(), *release.value()};
   return *version >= KernelVersion{6, 13} ? Outcome::pass({seen}, arguments)
                                           : Outcome::fail({seen}, arguments);

@@ -7,6 +7,9 @@ namespace cleave {
 namespace {
 
 const std::string kClass = "/sys/class/drm";
+// Cards, each with a look at all names. The kernel had numbers for 64 until 6.12
+// (drivers/gpu/drm/drm_drv.c, drm_minor_alloc).
+constexpr std::size_t kMaximumCards = 256;
 
 bool is_card(std::string_view name) {
   return name.starts_with("card") && parse_unsigned<unsigned>(name.substr(4)).has_value();
@@ -31,7 +34,7 @@ Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host) {
   if (names.is_absent()) return {Absent{}, kClass};
   Cards cards;
   for (const std::string& name : *names.value()) {
-    if (!is_card(name)) continue;
+    if (!is_card(name) || cards.size() >= kMaximumCards) continue;
     const std::string path = join_path(kClass, name);
     DrmCard card;
     card.name = name;
@@ -41,8 +44,9 @@ Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host) {
     // "card0-eDP-1" is an output of card0.
     for (const std::string& other : *names.value()) {
       if (!other.starts_with(name + "-")) continue;
-      const auto status = host.read_file(join_path(join_path(kClass, other), "status"));
-      if (status && trim(*status) == "connected") {
+      const auto status = read_text_fact(host, join_path(join_path(kClass, other), "status"));
+      if (status.unreadable() != nullptr) return *status.unreadable();
+      if (status.value_or("") == "connected") {
         card.connected.push_back(other.substr(name.size() + 1));
       }
     }

@@ -46,6 +46,9 @@ Fact<bool> read_secure_boot(const HostReader& host, const Fact<bool>& uefi) {
 Fact<std::string> read_loader_info(const HostReader& host) {
   const auto variable = host.read_file(kLoaderInfo);
   if (!variable) return fact_from_error<std::string>(variable.error(), kLoaderInfo);
+  if (variable->size() <= kVariableAttributes) {
+    return Unreadable{.path = kLoaderInfo, .why = "too short"};
+  }
   std::string name;
   for (std::size_t i = kVariableAttributes; i + 1 < variable->size(); i += 2) {
     if ((*variable)[i] == '\0') break;
@@ -61,8 +64,11 @@ Fact<std::string> read_os_release_id(const HostReader& host) {
   for (std::string_view line : lines(*text.value())) {
     if (!line.starts_with("ID=")) continue;
     line = trim(line.substr(3));
-    if (line.size() >= 2 && line.front() == '"') line = line.substr(1, line.size() - 2);
-    return {std::string(line), text.source()};
+    // os-release(5) is shell text: quotes of either kind around the value.
+    const bool quoted = line.size() >= 2 && (line.front() == '"' || line.front() == '\'') &&
+                        line.front() == line.back();
+    if (quoted) line = line.substr(1, line.size() - 2);
+    return {printable(line), text.source()};
   }
   return {Absent{}, text.source()};
 }
@@ -83,6 +89,14 @@ std::string read_image_based(const HostReader& host) {
   return {};
 }
 
+Fact<std::string> read_lockdown(const HostReader& host) {
+  auto text = read_text_fact(host, "/sys/kernel/security/lockdown");
+  if (!text.is_known()) return text;
+  std::string mode = parse_lockdown(*text.value());
+  if (mode.empty()) return Unreadable{.path = text.source(), .why = "no mode in brackets"};
+  return {std::move(mode), text.source()};
+}
+
 Fact<std::vector<std::string>> read_kernels(const HostReader& host) {
   const std::string directory = "/lib/modules";
   const auto names = read_names_fact(host, directory, "/lib");
@@ -95,17 +109,37 @@ Fact<std::vector<std::string>> read_kernels(const HostReader& host) {
   return {std::move(kernels), directory};
 }
 
+// The names in a directory of DKMS; none where it is a file or gone.
+Result<std::vector<std::string>> names_below(const HostReader& host, const std::string& path) {
+  auto names = host.list_directory(path);
+  if (!names && names.error().code == ErrorCode::NotFound) return std::vector<std::string>();
+  return names;
+}
+
 // dkms(8): /var/lib/dkms/NAME/VERSION/KERNEL/ARCH exists once the module is built for KERNEL.
-std::vector<std::string> built_kernels(const HostReader& host, const std::string& version) {
+Result<std::vector<std::string>> built_kernels(const HostReader& host, const std::string& version) {
   std::vector<std::string> kernels;
-  const auto names = host.list_directory(version);
-  if (!names) return kernels;
-  for (const std::string& name : *names) {
-    const bool built = name != "source" && name != "build" &&
-                       host.list_directory(join_path(version, name)).has_value();
-    if (built && kernels.size() < kMaximumModules) kernels.push_back(name);
+  for (const std::string& name : TRY(names_below(host, version))) {
+    if (name == "source" || name == "build" || kernels.size() >= kMaximumModules) continue;
+    const auto architectures = TRY(names_below(host, join_path(version, name)));
+    if (!architectures.empty()) kernels.push_back(name);
   }
   return kernels;
+}
+
+// Adds all versions of one package.
+Result<void> read_dkms_versions(const HostReader& host, const std::string& directory,
+                                const std::string& name, std::vector<DkmsModule>& modules) {
+  for (const std::string& version : TRY(names_below(host, join_path(directory, name)))) {
+    const std::string place = format("{}/{}/{}", directory, name, version);
+    // "kernel-6.8…-x86_64" beside the versions is a link to what is installed.
+    if (version.starts_with("kernel-") || modules.size() >= kMaximumModules) continue;
+    const auto inside = host.list_directory(place);
+    if (!inside && inside.error().code == ErrorCode::NotFound) continue;  // a file
+    modules.push_back(
+        {.name = name, .version = version, .kernels = TRY(built_kernels(host, place))});
+  }
+  return {};
 }
 
 Fact<std::vector<DkmsModule>> read_dkms(const HostReader& host) {
@@ -114,14 +148,8 @@ Fact<std::vector<DkmsModule>> read_dkms(const HostReader& host) {
   if (!names) return fact_from_error<std::vector<DkmsModule>>(names.error(), directory);
   std::vector<DkmsModule> modules;
   for (const std::string& name : *names) {
-    const auto versions = host.list_directory(join_path(directory, name));
-    if (!versions) continue;
-    for (const std::string& version : *versions) {
-      const std::string place = format("{}/{}/{}", directory, name, version);
-      // "kernel-6.8…-x86_64" beside the versions is a link to what is installed.
-      if (version.starts_with("kernel-") || modules.size() >= kMaximumModules) continue;
-      modules.push_back({.name = name, .version = version, .kernels = built_kernels(host, place)});
-    }
+    const auto read = read_dkms_versions(host, directory, name, modules);
+    if (!read) return fact_from_error<std::vector<DkmsModule>>(read.error(), read.error().path);
   }
   return {std::move(modules), directory};
 }
@@ -189,10 +217,7 @@ PlatformFacts read_platform(const HostReader& host) {
   platform.firmware.version = read_text_fact(host, "/sys/class/dmi/id/bios_version");
   platform.firmware.date = read_text_fact(host, "/sys/class/dmi/id/bios_date");
   platform.firmware.loader = read_loader_info(host);
-  const auto lockdown = read_text_fact(host, "/sys/kernel/security/lockdown");
-  platform.lockdown = lockdown.is_known()
-                          ? Fact<std::string>(parse_lockdown(*lockdown.value()), lockdown.source())
-                          : lockdown;
+  platform.lockdown = read_lockdown(host);
   platform.kernels = read_kernels(host);
   platform.dkms = read_dkms(host);
   platform.modprobe = read_modprobe(host);

@@ -2,94 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <set>
 
 #include "analysis/rule.h"
 #include "base/format.h"
+#include "unit/analysis/rule_cases.h"
 
 namespace cleave {
 namespace {
 
-constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20U;
-
-template <typename T>
-Fact<T> known(T value, std::string source) {
-  return {std::move(value), std::move(source)};
-}
-
-// The GPU inside the facts; a Fact shows its value read-only, these facts are the test's own.
-PciDevice& gpu_of(Facts& facts) {
-  return const_cast<PciDevice&>(facts.pci_devices.value()->front());
-}
-
-void set_aperture(PciDevice& gpu, std::uint64_t megabytes) {
-  gpu.regions.assign(3, PciRegion{});
-  gpu.regions[2] = {0x4000000000, 0x4000000000 + megabytes * kMegabyte - 1, 0x14220c};
-}
-
-MdevParent gvt_parent(std::uint32_t available) {
-  MdevParent parent;
-  parent.name = "0000:00:02.0";
-  parent.sysfs_path = "/sys/devices/pci0000:00/0000:00:02.0";
-  parent.pci = PciAddress{0, 0, 2, 0};
-  MdevType type;
-  type.id = "i915-GVTg_V5_4";
-  type.description = known<std::string>(
-      "low_gm_size: 128MB\nhigh_gm_size: 512MB\nfence: 4\nresolution: 1920x1200\nweight: 4\n",
-      "description");
-  type.available_instances = known(available, "available_instances");
-  parent.types.push_back(std::move(type));
-  return parent;
-}
-
-void set_parameter(Facts& facts, const char* module, const char* name, Fact<std::string> value) {
-  facts.kernel.modules[module].parameters[name] = std::move(value);
-}
-
-void register_parent(Facts& facts, std::uint32_t available = 1) {
-  facts.mdev_parents = known(std::vector{gvt_parent(available)}, "/sys/class/mdev_bus");
-}
-
-// A Comet Lake laptop in which everything is in order but the parent is not registered yet, so
-// that each rule has to look at its own source.
-Facts laptop() {
-  Facts facts;
-  CpuFacts cpu;
-  cpu.vmx = true;
-  facts.cpu = known(cpu, "/proc/cpuinfo");
-  facts.kvm.node = known(true, "/dev/kvm");
-  facts.kvm.accessible = known(true, "/dev/kvm");
-  facts.kernel.release = known<std::string>("6.8.0-60-generic", "/proc/sys/kernel/osrelease");
-  facts.kernel.command_line = known(parse_kernel_command_line("quiet"), "/proc/cmdline");
-  facts.kernel.config = known(KernelConfig{{"DRM_I915_GVT_KVMGT", "m"}}, "/boot/config");
-  facts.kernel.module_list = known(true, "/proc/modules");
-  facts.kernel.modules["i915"].loaded = true;
-  facts.kernel.modules["kvmgt"].loaded = true;
-  facts.kernel.modules["kvm"].loaded = true;
-  set_parameter(facts, "i915", "enable_gvt", known<std::string>("Y", "/sys/…/enable_gvt"));
-  set_parameter(facts, "i915", "enable_guc", known<std::string>("-1", "/sys/…/enable_guc"));
-  set_parameter(facts, "kvm", "ignore_msrs", known<std::string>("Y", "/sys/…/ignore_msrs"));
-  facts.iommu.units = known(std::vector<std::string>{"dmar0"}, "/sys/class/iommu");
-  facts.iommu.dmar_table = known(true, "DMAR");
-  facts.iommu.ivrs_table = {Absent{}, "IVRS"};
-  facts.iommu.groups = known(12U, "/sys/kernel/iommu_groups");
-  PciDevice gpu;
-  gpu.address = {0, 0, 2, 0};
-  gpu.sysfs_path = "/sys/bus/pci/devices/0000:00:02.0";
-  gpu.vendor_id = 0x8086;
-  gpu.device_id = 0x9B41;
-  gpu.class_code = 0x030000;
-  gpu.driver = known<std::string>("i915", "driver");
-  gpu.iommu_group = known(1U, "iommu_group");
-  set_aperture(gpu, 256);
-  facts.pci_devices = known(std::vector{gpu}, "/sys/bus/pci/devices");
-  facts.mdev_parents = {Absent{}, "/sys/class/mdev_bus"};
-  facts.mediated_devices = {Absent{}, "/sys/bus/mdev/devices"};
-  facts.memory_lock = known(MemoryLockLimit{}, "/proc/self/limits");
-  facts.render_nodes = known(std::vector<std::string>{"renderD128"}, "/dev/dri");
-  return facts;
-}
+using namespace testing;  // NOLINT(google-build-using-namespace)
 
 Outcome outcome_of(const Facts& facts, std::string_view id) {
   for (const Finding& finding : run_rules(facts)) {
@@ -97,25 +19,6 @@ Outcome outcome_of(const Facts& facts, std::string_view id) {
   }
   ADD_FAILURE() << "rule " << id << " was not run";
   return Outcome::not_applicable();
-}
-
-struct Case {
-  const char* rule;
-  OutcomeKind expected;
-  const char* what;
-  std::function<void(Facts&)> change;
-};
-
-const Unreadable kClosed{"/closed", "Permission denied"};
-constexpr OutcomeKind kPass = OutcomeKind::Pass;
-constexpr OutcomeKind kFail = OutcomeKind::Fail;
-constexpr OutcomeKind kUnknown = OutcomeKind::Unknown;
-constexpr OutcomeKind kNone = OutcomeKind::NotApplicable;
-
-void no_vmx(Facts& facts) { facts.cpu = known(CpuFacts{}, "/proc/cpuinfo"); }
-
-void set_command_line(Facts& facts, const char* text) {
-  facts.kernel.command_line = known(parse_kernel_command_line(text), "/proc/cmdline");
 }
 
 std::vector<Case> machine_cases() {
@@ -307,7 +210,10 @@ void expect_fields(const Rule& rule, const Outcome& outcome) {
 
 TEST(Rules, JudgeEachMachineAsExpected) {
   std::vector<Case> cases = machine_cases();
-  for (Case& more : gpu_cases()) cases.push_back(std::move(more));
+  for (const auto& family :
+       {gpu_cases(), sr_iov_cases(), passthrough_cases(), virtio_gpu_cases(), host_cases()}) {
+    cases.insert(cases.end(), family.begin(), family.end());
+  }
   std::set<std::string> passed;
   std::set<std::string> failed;
   for (const Case& one : cases) {
@@ -355,6 +261,32 @@ TEST(Rules, ContractOfEveryRow) {
 TEST(Rules, NothingReadIsNeverGood) {
   for (const Finding& finding : run_rules(Facts())) {
     EXPECT_NE(finding.outcome.kind, kPass) << finding.rule->id;
+  }
+}
+
+// Of a GPU nothing but its ids is known: only what the ids decide may pass or fail.
+TEST(Rules, AGpuOfWhichNothingElseIsKnownIsNeverGood) {
+  const std::set<std::string> decided_by_ids = {"gpu.vendor", "gvt_g.generation",
+                                                "sr_iov.hardware"};
+  for (const auto& [vendor, device] :
+       std::vector<std::pair<std::uint16_t, std::uint16_t>>{{0x8086, 0x9B41},
+                                                            {0x8086, 0x9A49},
+                                                            {0x8086, 0xE20B},
+                                                            {0x8086, 0xFFF0},
+                                                            {0x10DE, 0x2204},
+                                                            {0x1002, 0x73BF}}) {
+    PciDevice gpu;
+    gpu.address = {0, 0, 2, 0};
+    gpu.vendor_id = vendor;
+    gpu.device_id = device;
+    gpu.class_code = 0x030000;
+    Facts facts;
+    facts.pci_devices = known(std::vector{gpu, gpu}, "p");
+    for (const Finding& finding : run_rules(facts)) {
+      if (!finding.gpu || decided_by_ids.contains(finding.rule->id)) continue;
+      EXPECT_NE(finding.outcome.kind, kPass) << finding.rule->id << format(" {:04x}", device);
+      EXPECT_NE(finding.outcome.kind, kFail) << finding.rule->id << format(" {:04x}", device);
+    }
   }
 }
 
