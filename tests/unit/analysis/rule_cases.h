@@ -138,6 +138,7 @@ inline void set_command_line(Facts& facts, const char* text) {
   facts.kernel.command_line = known(parse_kernel_command_line(text), "/proc/cmdline");
 }
 
+std::vector<Case> gvt_g_trap_cases();
 std::vector<Case> sr_iov_cases();
 std::vector<Case> passthrough_cases();
 std::vector<Case> virtio_gpu_cases();
