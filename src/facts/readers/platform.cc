@@ -199,7 +199,8 @@ Fact<std::vector<NodeAccess>> read_nodes(const HostReader& host, const std::stri
     node.user = status->user;
     node.group = status->group;
     const auto access = host.may_access(node.path, Access::ReadWrite);
-    node.usable = access && *access;
+    if (!access) return fact_from_error<Nodes>(access.error(), node.path);
+    node.usable = *access;
     nodes.push_back(std::move(node));
   }
   return {std::move(nodes), directory};
