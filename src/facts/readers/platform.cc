@@ -99,7 +99,7 @@ Fact<std::string> read_lockdown(const HostReader& host) {
 
 Fact<std::vector<std::string>> read_kernels(const HostReader& host) {
   const std::string directory = "/lib/modules";
-  const auto names = read_names_fact(host, directory, "/lib");
+  auto names = read_names_fact(host, directory, "/lib");
   if (!names.is_known()) return names;
   std::vector<std::string> kernels;
   for (const std::string& name : *names.value()) {
@@ -199,7 +199,8 @@ Fact<std::vector<NodeAccess>> read_nodes(const HostReader& host, const std::stri
     node.user = status->user;
     node.group = status->group;
     const auto access = host.may_access(node.path, Access::ReadWrite);
-    node.usable = access && *access;
+    if (!access) return Unreadable{.path = node.path, .why = why(access.error())};
+    node.usable = *access;
     nodes.push_back(std::move(node));
   }
   return {std::move(nodes), directory};
