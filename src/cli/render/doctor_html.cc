@@ -127,11 +127,7 @@ void write_recommendation(HtmlWriter& page, const Diagnosis& diagnosis, const ch
     const auto line = page.in("p");
     write_badge(page, way.verdict);
   }
-  if (!way.price.empty()) {
-    page.element("p", translate(N_("What it costs:")));
-    const auto list = page.in("ul");
-    for (const Message& price : way.price) page.element("li", translate(price));
-  }
+  write_price(page, way);
   if (recommendation.better == nullptr) return;
   page.element("p", translate(Message(N_("Better, once what it needs is done: {way}."),
                                       {{"way", recommendation.better->way}})));
@@ -150,6 +146,11 @@ void write_short(HtmlWriter& page, const Diagnosis& diagnosis) {
   }
   if (diagnosis.recommended() == nullptr) return;
   const auto cards = page.in("div", {{"class", "ways"}});
+  if (same_for_all_guests(diagnosis)) {
+    write_recommendation(page, diagnosis, N_("Best for every guest: {way} on {gpu}."),
+                         *diagnosis.windows);
+    return;
+  }
   if (diagnosis.windows) {
     write_recommendation(page, diagnosis, N_("Best for a Windows guest: {way} on {gpu}."),
                          *diagnosis.windows);
@@ -200,7 +201,7 @@ void write_main(HtmlWriter& page, const Diagnosis& diagnosis) {
   write_short(page, diagnosis);
   write_path(page, diagnosis);
   for (std::size_t i = 0; i < diagnosis.gpus.size(); ++i) {
-    write_verdicts(page, diagnosis.gpus[i], gpu_id(i));
+    write_verdicts(page, diagnosis, i, gpu_id(i));
   }
   write_memory(page, diagnosis);
   write_groups(page, diagnosis);

@@ -321,13 +321,14 @@ void write_groups(HtmlWriter& page, const Diagnosis& diagnosis) {
   for (const std::string& sentence : sentences) page.element("p", sentence);
   // Letters in a drawing shrink with it: a narrow screen gets one of its own.
   const std::string description = join(sentences, " ");
-  draw(page, frames, {.name = "wide", .columns = 4, .column_width = 224}, description);
   const bool long_addresses =
       std::ranges::any_of(*diagnosis.facts->pci_devices.value(),
                           [](const PciDevice& device) { return device.address.domain != 0; });
   if (long_addresses) {
+    draw(page, frames, {.name = "wide", .columns = 3, .column_width = 232}, description);
     draw(page, frames, {.name = "narrow", .columns = 1, .column_width = 320}, description);
   } else {
+    draw(page, frames, {.name = "wide", .columns = 4, .column_width = 172}, description);
     draw(page, frames, {.name = "narrow", .columns = 2, .column_width = 154}, description);
   }
   write_legend(page);

@@ -16,7 +16,13 @@ extern const std::string_view kDoctorStyle;
 extern const std::string_view kDoctorStyleHash;
 
 // doctor_html_verdicts.cc
-void write_verdicts(HtmlWriter& page, const GpuDiagnosis& gpu, const std::string& id);
+// Of the GPU with this index.
+void write_verdicts(HtmlWriter& page, const Diagnosis& diagnosis, std::size_t gpu,
+                    const std::string& id);
+// What the host loses and the guest cannot.
+void write_price(HtmlWriter& page, const WayVerdict& way);
+// Windows and Linux guests are both best off with the same way on the same GPU.
+bool same_for_all_guests(const Diagnosis& diagnosis);
 // "GPU 0000:00:02.0: Intel UHD Graphics [8086:9b41], driver i915"
 std::string gpu_heading(const GpuDiagnosis& gpu);
 // Why, what was seen, and what to do about it.

@@ -201,13 +201,11 @@ void write_path(HtmlWriter& page, const Diagnosis& diagnosis) {
   if (!has_path(diagnosis)) return;
   const auto section = page.in("section", {{"aria-labelledby", "path"}, {"class", "card"}});
   page.element("h2", translate(N_("From here to a working VM")), {{"id", "path"}});
-  // A Linux guest may have a shorter path than Windows.
-  const bool differ = diagnosis.windows && diagnosis.linux_guest &&
-                      diagnosis.windows->verdict != diagnosis.linux_guest->verdict;
-  if (!differ) {
+  if (same_for_all_guests(diagnosis) || !diagnosis.windows || !diagnosis.linux_guest) {
     write_recommended(page, diagnosis, N_("With {way} on GPU {gpu}"), *diagnosis.recommended());
     return;
   }
+  // A Linux guest may have a shorter path than Windows.
   write_recommended(page, diagnosis, N_("A Windows guest, with {way} on GPU {gpu}"),
                     *diagnosis.windows);
   write_recommended(page, diagnosis, N_("A Linux guest, with {way} on GPU {gpu}"),

@@ -3,7 +3,7 @@
 
 namespace cleave {
 
-const std::string_view kDoctorStyleHash = "9opnJdzc4mzbUw0zEBceMgxfNGLY5Vm8z8KEZaxxY2E=";
+const std::string_view kDoctorStyleHash = "fs1SHs5ti/AN3ZwJhjrtR+QXidNnlNaDMhDdPFKN4Nk=";
 
 // Each pair of colours has a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3): the test computes it.
 const std::string_view kDoctorStyle = R"css(
@@ -87,7 +87,8 @@ summary { cursor: pointer; padding: .2rem 0; }
 .finding-body dt { grid-column: 1; color: var(--muted); }
 .finding-body dd { grid-column: 2; margin: 0; min-width: 0; }
 .steps { list-style: none; margin: 0 0 1rem; padding: 0; counter-reset: step; }
-.steps > li { counter-increment: step; border-left: 3px solid var(--line); padding: 0 0 .9rem 1rem; }
+.steps > li { counter-increment: step; border-left: 3px solid var(--line); padding: 0 0 .8rem 1rem; }
+.steps > li.done { padding-bottom: .3rem; }
 .steps > li.done { border-color: var(--good); }
 .steps > li.open { border-color: var(--accent); }
 .steps > li:last-child { padding-bottom: 0; }
@@ -117,9 +118,9 @@ svg.bar.swatch { display: inline; margin: 0 .4rem 0 0; }
 .bar rect.fits { fill: var(--good-soft); stroke: var(--good); stroke-width: 1.5; } .bar text.fits { fill: var(--good); }
 .bar rect.lacks { fill: var(--bad-soft); stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 4 3; } .bar text.lacks { fill: var(--bad); }
 .groups { display: block; margin: 1rem 0; height: auto; }
-.groups.wide { width: 100%; }
+.groups.wide { width: 100%; max-width: 54rem; }
 .groups.narrow { display: none; width: 100%; max-width: 26rem; }
-@media screen and (max-width: 56rem) { .groups.wide { display: none; } .groups.narrow { display: block; } }
+@media screen and (max-width: 48rem) { .groups.wide { display: none; } .groups.narrow { display: block; } }
 .frame { fill: var(--page); stroke: var(--line); }
 .frame.outside { stroke-dasharray: 5 4; stroke: var(--muted); }
 .frame.with-gpu { fill: var(--accent-soft); stroke: var(--accent); stroke-width: 2; }

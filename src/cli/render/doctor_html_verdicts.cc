@@ -86,7 +86,16 @@ void write_deciding(HtmlWriter& page, const WayVerdict& way) {
   }
 }
 
-void write_way(HtmlWriter& page, const WayVerdict& way) {
+// What is recommended has told its price already; of what is impossible nobody asks.
+bool tells_price(const Diagnosis& diagnosis, const WayVerdict& way) {
+  const auto is_this = [&](const std::optional<Diagnosis::Recommendation>& recommendation) {
+    return recommendation && recommendation->verdict == &way;
+  };
+  return way.verdict != Verdict::Impossible && !is_this(diagnosis.windows) &&
+         !is_this(diagnosis.linux_guest);
+}
+
+void write_way(HtmlWriter& page, const WayVerdict& way, bool with_price) {
   const auto article =
       page.in("article", {{"class", format("card way {}", verdict_name(way.verdict))}});
   {
@@ -97,6 +106,7 @@ void write_way(HtmlWriter& page, const WayVerdict& way) {
   if (const char* text = about(way.way)) {
     page.element("p", translate(text), {{"class", "muted"}});
   }
+  if (with_price) write_price(page, way);
   write_deciding(page, way);
 }
 
@@ -157,11 +167,26 @@ void write_finding_body(HtmlWriter& page, const Finding& finding) {
   page.element("code", rule.id);
 }
 
-void write_verdicts(HtmlWriter& page, const GpuDiagnosis& gpu, const std::string& id) {
+void write_price(HtmlWriter& page, const WayVerdict& way) {
+  if (way.price.empty()) return;
+  page.element("p", translate(N_("What it costs:")));
+  const auto list = page.in("ul");
+  for (const Message& price : way.price) page.element("li", translate(price));
+}
+
+bool same_for_all_guests(const Diagnosis& diagnosis) {
+  return diagnosis.windows && diagnosis.linux_guest &&
+         diagnosis.windows->verdict == diagnosis.linux_guest->verdict;
+}
+
+void write_verdicts(HtmlWriter& page, const Diagnosis& diagnosis, std::size_t gpu,
+                    const std::string& id) {
   const auto section = page.in("section", {{"aria-labelledby", id}});
-  page.element("h2", gpu_heading(gpu), {{"id", id}});
+  page.element("h2", gpu_heading(diagnosis.gpus[gpu]), {{"id", id}});
   const auto ways = page.in("div", {{"class", "ways"}});
-  for (const WayVerdict& way : gpu.ways) write_way(page, way);
+  for (const WayVerdict& way : diagnosis.gpus[gpu].ways) {
+    write_way(page, way, tells_price(diagnosis, way));
+  }
 }
 
 }  // namespace cleave
