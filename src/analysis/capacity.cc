@@ -14,12 +14,8 @@ namespace {
 
 constexpr std::uint64_t kMegabyte = std::uint64_t{1} << 20U;
 
-// drivers/gpu/drm/i915/gvt/gvt.h: HOST_LOW_GM_SIZE, HOST_HIGH_GM_SIZE, HOST_FENCE.
-constexpr std::uint32_t kHostLowMb = 128;
-constexpr std::uint32_t kHostHighMb = 384;
+// drivers/gpu/drm/i915/gvt/gvt.h: HOST_FENCE.
 constexpr std::uint32_t kHostFences = 4;
-// The graphics address space (GGTT) of graphics version 8 and later is 4 GiB.
-constexpr std::uint32_t kAddressSpaceMb = 4096;
 constexpr std::uint32_t kFences = 32;
 // GVT_MAX_VGPU is 8, but the ids start at 1 (gvt/vgpu.c, idr_alloc from IDLE_VGPU_IDR + 1).
 constexpr std::uint32_t kMaximumDevices = 7;
@@ -56,8 +52,9 @@ struct Taken {
 GvtPool pool_of(std::uint32_t aperture_mb, const Taken& taken) {
   GvtPool pool;
   pool.aperture_mb = aperture_mb;
-  pool.low_free_mb = minus(aperture_mb, kHostLowMb + taken.low_mb);
-  pool.high_free_mb = minus(minus(kAddressSpaceMb, aperture_mb), kHostHighMb + taken.high_mb);
+  pool.low_free_mb = minus(aperture_mb, kGvtHostApertureMb + taken.low_mb);
+  pool.high_free_mb =
+      minus(minus(kGvtAddressSpaceMb, aperture_mb), kGvtHostHiddenMb + taken.high_mb);
   pool.fences_free = minus(kFences, kHostFences + taken.fences);
   pool.devices_free = minus(kMaximumDevices, static_cast<std::uint32_t>(taken.uuids.size()));
   return pool;
@@ -135,12 +132,13 @@ Message shortage(const ReasonTexts& texts, const Amounts& amounts, const Taken& 
 
 Message reason_for(GvtResource resource, const GvtTypeSize& size, const GvtPool& pool,
                    const Taken& taken) {
-  const std::uint32_t high_total = minus(kAddressSpaceMb, pool.aperture_mb);
+  const std::uint32_t high_total = minus(kGvtAddressSpaceMb, pool.aperture_mb);
   switch (resource) {
     case GvtResource::Aperture:
       return shortage(
           kApertureTexts,
-          {size.low_gm_mb, pool.low_free_mb, pool.aperture_mb, kHostLowMb, taken.low_mb}, taken);
+          {size.low_gm_mb, pool.low_free_mb, pool.aperture_mb, kGvtHostApertureMb, taken.low_mb},
+          taken);
     case GvtResource::HiddenMemory:
       if (high_total == 0) {
         return {N_("The aperture of {aperture} MB takes up the whole graphics address space: no "
@@ -148,9 +146,9 @@ Message reason_for(GvtResource resource, const GvtTypeSize& size, const GvtPool&
                    "firmware."),
                 {{"aperture", pool.aperture_mb}}};
       }
-      return shortage(kHiddenTexts,
-                      {size.high_gm_mb, pool.high_free_mb, high_total, kHostHighMb, taken.high_mb},
-                      taken);
+      return shortage(
+          kHiddenTexts,
+          {size.high_gm_mb, pool.high_free_mb, high_total, kGvtHostHiddenMb, taken.high_mb}, taken);
     case GvtResource::Fences:
       return shortage(kFenceTexts,
                       {size.fences, pool.fences_free, kFences, kHostFences, taken.fences}, taken);
@@ -227,7 +225,7 @@ void explain(TypeCapacity& type, const GvtPool& pool, const Taken& taken) {
   type.limited_by = computed.limited_by;
   // With all of the address space as aperture the driver's own count overflows and lists
   // instances of which none can be created (gvt/kvmgt.c, available_instances).
-  const bool overflow = pool.aperture_mb >= kAddressSpaceMb;
+  const bool overflow = pool.aperture_mb >= kGvtAddressSpaceMb;
   if (overflow) type.available = 0;
   if (type.available > 0 || (!type.available_known && !overflow)) return;
   type.reason = computed.reason;

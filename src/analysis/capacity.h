@@ -12,6 +12,13 @@
 
 namespace cleave {
 
+// What the host keeps for itself (drivers/gpu/drm/i915/gvt/gvt.h: HOST_LOW_GM_SIZE,
+// HOST_HIGH_GM_SIZE), and the graphics address space (GGTT) of graphics version 8 and later, of
+// which the aperture is the lower part and hidden memory the rest.
+inline constexpr std::uint32_t kGvtHostApertureMb = 128;
+inline constexpr std::uint32_t kGvtHostHiddenMb = 384;
+inline constexpr std::uint32_t kGvtAddressSpaceMb = 4096;
+
 enum class GvtResource : std::uint8_t { Aperture, HiddenMemory, Fences, Devices };
 
 // What GVT-g can hand out on one GPU, and what is taken.

@@ -1,7 +1,6 @@
 #include "host/private_file.h"
 
 #include <fcntl.h>
-#include <signal.h>  // NOLINT(modernize-deprecated-headers): pthread_sigmask is POSIX's
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,26 +11,10 @@
 #include "base/fd.h"
 #include "base/format.h"
 #include "host/host.h"
+#include "host/signals_wait.h"
 
 namespace cleave {
 namespace {
-
-// Signals that end a program come when the work is done or taken back.
-class SignalsWait {
- public:
-  SignalsWait() {
-    sigset_t ending;
-    ::sigemptyset(&ending);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaddset(&ending, signal);
-    ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
-  }
-  SignalsWait(const SignalsWait&) = delete;
-  SignalsWait& operator=(const SignalsWait&) = delete;
-  ~SignalsWait() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
 
 Error write_error(int error_number, std::string_view path) {
   return system_error(error_number, Message(N_("Could not write {path}"), {{"path", path}}),

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "host/signals_wait.h"
 #include "run/error.h"
 
 namespace cleave {
@@ -122,6 +123,7 @@ Result<void> save_file(const std::string& path, std::string_view content, Durabi
     if (error_number != 0) return save_error(error_number, path);
     return {};
   }
+  const SignalsWait wait;
   const std::string temporary = format("{}.cleave-{}", path, ::getpid());
   int error_number = write_temporary(temporary, content, durability);
   if (error_number == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error_number = errno;

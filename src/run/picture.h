@@ -30,8 +30,9 @@ Result<std::string> encode_png(const Picture& picture);
 // Whether the file has reached the disk when save_file returns, or only the kernel.
 enum class Durability : std::uint8_t { Synced, UntilReboot };
 
-// Writes the file at once or not at all: a temporary file beside it, rename. A path that is there
-// and is no regular file (a pipe, a device) is written to directly.
+// Writes the file at once or not at all: a temporary file beside it, rename; Ctrl-C waits for it.
+// A path that is there and is no regular file (a pipe, a device) is written to directly; a
+// directory is refused. A new file has the mode 0666 less the umask.
 Result<void> save_file(const std::string& path, std::string_view content,
                        Durability durability = Durability::Synced);
 

@@ -2,10 +2,12 @@
 #include "app/machine.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
+#include "cli/render/doctor_html.h"
 #include "cli/render/doctor_json.h"
 #include "cli/render/doctor_text.h"
 #include "cli/render/translate.h"
 #include "facts/readers/read_facts.h"
+#include "run/picture.h"
 
 namespace cleave {
 namespace {
@@ -52,6 +54,15 @@ Result<Facts> read_machine(CommandContext& context) {
   return read_facts(*host);
 }
 
+// After the report, which is good even where the page cannot be written.
+Result<void> write_page(const CommandContext& context, const Diagnosis& diagnosis) {
+  const auto file = context.arguments().get("--html");
+  if (!file) return {};
+  TRY(save_file(*file, doctor_html(diagnosis)));
+  context.say({N_("The same as a page for a browser: {file}"), {{"file", printable(*file)}}});
+  return {};
+}
+
 Result<ExitStatus> run_doctor(CommandContext& context) {
   const Facts facts = TRY(read_machine(context));
   const DiagnosisScope scope = TRY(read_scope(context.arguments(), facts));
@@ -65,6 +76,7 @@ Result<ExitStatus> run_doctor(CommandContext& context) {
     if (text.ends_with('\n')) text.pop_back();
     context.say_text(text);
   }
+  TRY(write_page(context, diagnosis));
   return diagnosis.ready() ? ExitStatus::Done : ExitStatus::NotReady;
 }
 
@@ -79,7 +91,11 @@ const Command kDoctorCommand = {
                      "look at a captured machine: a bundle of “cleave capture”, a *.machine file "
                      "or a directory")},
                 {.name = "--way", .value = "WAY", .help = N_("only this way of sharing: gvt-g")},
-                {.name = "--gpu", .value = "ADDRESS", .help = N_("only this GPU: 0000:00:02.0")}},
+                {.name = "--gpu", .value = "ADDRESS", .help = N_("only this GPU: 0000:00:02.0")},
+                {.name = "--html",
+                 .value = "FILE",
+                 .help = N_("write the diagnosis as a page for a browser, too; a file that is "
+                            "there is replaced")}},
     .positionals = {},
     .run = run_doctor,
 };
