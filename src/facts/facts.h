@@ -63,8 +63,8 @@ struct Facts {
   Fact<std::vector<DrmCard>> drm_cards;         // absent: the kernel has no graphics drivers
   PlatformFacts platform;
   Fact<std::string> kernel_log;  // since boot, as /dev/kmsg or dmesg print it
-  bool is_root = false;  // facts that need root are complete
-  bool is_live = false;  // not a captured machine
+  bool is_root = false;          // facts that need root are complete
+  bool is_live = false;          // not a captured machine
 };
 
 }  // namespace cleave

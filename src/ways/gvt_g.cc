@@ -16,21 +16,11 @@ class GvtGWay final : public MediatedDeviceWay {
   // The IOMMU is not among them: a vGPU's memory is translated by the driver
   // (vfio_register_emulated_iommu_dev in gvt/kvmgt.c).
   [[nodiscard]] std::vector<std::string> needs() const override {
-    return {"gpu.vendor",
-            "gvt_g.generation",
-            "gvt_g.kvm",
-            "gvt_g.aperture",
-            "gvt_g.kernel_config",
-            "gvt_g.kernel_span",
-            "gvt_g.vfio_ids",
-            "gvt_g.driver_i915",
-            "kvm.node",
-            "kvm.accessible",
-            "gvt_g.parameter_enable_gvt",
-            "gvt_g.modprobe_arrived",
-            "gvt_g.guc_submission",
-            "gvt_g.module_kvmgt",
-            "gvt_g.mdev_parent"};
+    return {"gpu.vendor",           "gvt_g.generation",           "gvt_g.kvm",
+            "gvt_g.aperture",       "gvt_g.kernel_config",        "gvt_g.kernel_span",
+            "gvt_g.vfio_ids",       "gvt_g.driver_i915",          "kvm.node",
+            "kvm.accessible",       "gvt_g.parameter_enable_gvt", "gvt_g.modprobe_arrived",
+            "gvt_g.guc_submission", "gvt_g.module_kvmgt",         "gvt_g.mdev_parent"};
   }
 
   [[nodiscard]] std::vector<Message> price(const PciDevice& /*gpu*/) const override {
