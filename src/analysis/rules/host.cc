@@ -10,7 +10,7 @@
 namespace cleave {
 namespace {
 
-Outcome unknown_of(std::optional<Evidence> unread, const std::string& source,
+Outcome unknown_of(const std::optional<Evidence>& unread, const std::string& source,
                    std::vector<Field> arguments = {}) {
   return Outcome::unknown({unread.value_or(Evidence{source, "absent"})}, std::move(arguments));
 }
