@@ -19,8 +19,8 @@ constexpr const char* kDim = "2";
 
 // What every VM needs, whatever its GPU: told first, though a VM can do without (emulated).
 bool concerns_every_vm(const Rule& rule) {
-  static const std::set<std::string_view> kIds = {"cpu.virtualisation", "kvm.believable",
-                                                  "log.kvm_disabled_by_firmware"};
+  static const std::set<std::string_view> kIds = {
+      "cpu.virtualisation", "kvm.believable", "log.kvm_disabled_by_firmware", "host.whole_machine"};
   return rule.scope == RuleScope::Machine &&
          (rule.level != RuleLevel::Advice || kIds.contains(rule.id));
 }
