@@ -32,10 +32,10 @@ class Browser:
         self.answers, answers = os.pipe()
 
         def place_pipes():  # Chromium reads from descriptor 3 and writes to 4
-            os.dup2(commands, 30)
-            os.dup2(answers, 31)
-            os.dup2(30, 3)
-            os.dup2(31, 4)
+            os.dup2(commands, 200)
+            os.dup2(answers, 201)
+            os.dup2(200, 3)
+            os.dup2(201, 4)
 
         self.process = subprocess.Popen(
             [program, *SWITCHES, f"--user-data-dir={self.profile}", "about:blank"],
@@ -94,7 +94,8 @@ class Browser:
     def open(self, path, width, height, dark=False, medium="screen"):
         """Shows a file; what was said and asked for meanwhile is in `events`."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                  deviceScaleFactor=1, mobile=width < 500)
+                  screenWidth=width, screenHeight=height, deviceScaleFactor=1,
+                  mobile=width < 500)
         self.call("Emulation.setEmulatedMedia", media=medium, features=[
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.events = []

@@ -55,6 +55,19 @@ class Pages(unittest.TestCase):
                     self.assertEqual(self.browser.requests(), [page.as_uri()])
                     self.keep(f"{page.stem}.{view}")
 
+    def test_the_checks_find_what_is_wrong(self):
+        page = self.directory / "wrong.html"
+        page.write_text("""<!DOCTYPE html><html lang="en"><title>x</title><body><h1>a</h1><h3>b</h3>
+            <p style="color: #999; background: #fff">pale</p><svg width="9" height="9"></svg>
+            <div style="width: 500px">wide</div><section>nameless</section>
+            <svg viewBox="0 0 100 20" width="50" aria-hidden="true"><rect width="9" height="20"/>
+            <text x="0" y="15" fill="#fff">longer than its frame</text></svg>""", encoding="utf-8")
+        self.browser.open(page, **VIEWS["phone"])
+        problems = "\n".join(self.browser.run(CHECKS))
+        for wanted in ("beyond the edge", "without a name", "level 3 after 1", "contrast 2.8",
+                       "a region without a name", "not exactly one main", "letters of 8.0 pixels"):
+            self.assertIn(wanted, problems)
+
     def test_all_details_can_be_read_when_open(self):
         for page in self.pages:
             for view in ("desktop", "phone-dark"):

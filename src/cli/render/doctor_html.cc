@@ -22,6 +22,15 @@ bool any_way(const Diagnosis& diagnosis, Verdict verdict) {
 
 // The answer to the question that the page is opened with.
 const char* answer(const Diagnosis& diagnosis) {
+  const auto ready = [](const std::optional<Diagnosis::Recommendation>& recommendation) {
+    return recommendation && recommendation->verdict->verdict == Verdict::Ready;
+  };
+  if (ready(diagnosis.linux_guest) && !ready(diagnosis.windows)) {
+    return diagnosis.windows
+               ? N_("A Linux guest can have a GPU here now, a Windows guest once this system is "
+                    "prepared for it.")
+               : N_("A Linux guest can have a GPU here now; a Windows guest cannot.");
+  }
   if (const auto* best = diagnosis.recommended()) {
     switch (best->verdict->verdict) {
       case Verdict::Ready:
@@ -170,13 +179,7 @@ void write_advice(HtmlWriter& page, const Diagnosis& diagnosis) {
   const auto section = page.in("section", {{"aria-labelledby", "advice"}, {"class", "card"}});
   page.element("h2", translate(N_("Good to know")), {{"id", "advice"}});
   for (const Finding* finding : advice) {
-    const auto details = page.in("details", {{"class", "finding"}, {"open", ""}});
-    {
-      const auto summary = page.in("summary");
-      write_icon(page, Icon::Exclamation);
-      page.element("span", finding_title(*finding));
-    }
-    write_finding_body(page, *finding);
+    write_finding(page, *finding, finding == advice.front());
   }
 }
 

@@ -244,6 +244,12 @@ void write_gpu(HtmlWriter& page, const Diagnosis& diagnosis, const GpuDiagnosis&
   }
   write_now(page, *memories);
   write_legend(page);
+  if (memories->hidden.total > 0) {
+    page.element("p",
+                 translate(N_("For each type below, the upper bar is the aperture and the "
+                              "lower one hidden memory.")),
+                 {{"class", "muted"}});
+  }
   for (const TypeCapacity& type : gpu.capacity.types) write_type(page, *memories, type);
 }
 

@@ -25,9 +25,12 @@ void write_price(HtmlWriter& page, const WayVerdict& way);
 bool same_for_all_guests(const Diagnosis& diagnosis);
 // "GPU 0000:00:02.0: Intel UHD Graphics [8086:9b41], driver i915"
 std::string gpu_heading(const GpuDiagnosis& gpu);
-// Why, what was seen, and what to do about it.
-void write_finding_body(HtmlWriter& page, const Finding& finding);
+// Why, what was seen, and what to do about it; with the rule's id if `with_rule`.
+void write_finding_body(HtmlWriter& page, const Finding& finding, bool with_rule);
+// A finding that can be unfolded.
+void write_finding(HtmlWriter& page, const Finding& finding, bool open);
 std::string finding_title(const Finding& finding);
+
 enum class Icon { Check, Exclamation, Question, Chip, Cross, Circle };
 // Only an ornament: the word beside it says the same.
 void write_icon(HtmlWriter& page, Icon icon);

@@ -105,7 +105,7 @@ void write_needed(HtmlWriter& page, const Finding& finding) {
       page.element("span", translate(N_("It counts after a restart.")));
     }
   }
-  write_finding_body(page, finding);
+  write_finding_body(page, finding, false);
 }
 
 struct LastStep {

@@ -3,7 +3,7 @@
 
 namespace cleave {
 
-const std::string_view kDoctorStyleHash = "fs1SHs5ti/AN3ZwJhjrtR+QXidNnlNaDMhDdPFKN4Nk=";
+const std::string_view kDoctorStyleHash = "XXTzHJ71UaCd6FrRlbZCzQ8+04/lYQ5sMjzyUgdAbDU=";
 
 // Each pair of colours has a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3): the test computes it.
 const std::string_view kDoctorStyle = R"css(
@@ -55,7 +55,7 @@ header > .muted { margin: 0; }
 .machine { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 0 0 1.25rem; }
 .machine dt { color: var(--muted); font-size: .85rem; }
 .machine dd { margin: 0; }
-nav ul { display: flex; flex-wrap: wrap; gap: .4rem 1.25rem; list-style: none; padding: 0; margin: 0 0 2rem; }
+nav ul { display: flex; flex-wrap: wrap; gap: .1rem 1.25rem; list-style: none; padding: 0; margin: 0 0 2rem; }
 nav a { display: inline-block; padding: .2rem 0; }
 section { margin: 0 0 2rem; }
 .card {
@@ -81,7 +81,7 @@ details { margin: .5rem 0 0; }
 summary { cursor: pointer; padding: .2rem 0; }
 .finding { border-top: 1px solid var(--line); padding-top: .4rem; }
 .finding > summary { font-weight: 600; }
-.finding > summary .icon { margin-right: .4rem; color: var(--muted); }
+.outcome { color: var(--odd); font-size: .9em; } .outcome.failed { color: var(--bad); }
 .finding-body { padding: .25rem 0 .4rem; font-size: .95rem; }
 .finding-body dl { margin: 0; display: grid; grid-template-columns: minmax(4.5rem, max-content) 1fr; gap: .2rem .75rem; }
 .finding-body dt { grid-column: 1; color: var(--muted); }
@@ -106,6 +106,7 @@ table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 thead th { color: var(--muted); font-weight: 600; }
 tbody th { font-weight: 500; }
+tbody th, td { white-space: nowrap; }
 .legend { list-style: none; padding: 0; margin: .75rem 0; display: flex; flex-wrap: wrap; gap: .3rem 1.25rem; font-size: .9rem; }
 .swatch { width: .85rem; height: .85rem; margin-right: .4rem; vertical-align: -.1em; }
 svg.bar { display: block; margin: 0 0 .6rem; }
@@ -139,10 +140,12 @@ footer { color: var(--muted); font-size: .9rem; }
   .card { padding: .9rem; }
   .finding-body dl { grid-template-columns: 1fr; }
   .finding-body dt, .finding-body dd { grid-column: 1; }
+  .finding-body dt { margin-top: .25rem; }
 }
 @media print {
   :root { color-scheme: light; --page: #fff; }
-  body { max-width: none; padding: 0; font-size: 10pt; }
+  html { font-size: 10pt; }
+  body { max-width: none; padding: 0; }
   nav, .skip { display: none; }
   .card, .steps > li, .finding, tr { break-inside: avoid; }
   section.card { break-inside: auto; border: 0; padding: 0; }

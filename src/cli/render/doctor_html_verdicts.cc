@@ -74,15 +74,7 @@ const char* about(std::string_view way) {
 // The worst one is open: it is the answer to "why not?".
 void write_deciding(HtmlWriter& page, const WayVerdict& way) {
   for (const Finding* finding : way.deciding) {
-    HtmlAttributes attributes = {{"class", "finding"}};
-    if (finding == way.deciding.front()) attributes.emplace_back("open", "");
-    const auto details = page.in("details", attributes);
-    {
-      const auto summary = page.in("summary");
-      write_icon(page, finding->outcome.kind == OutcomeKind::Fail ? Icon::Cross : Icon::Question);
-      page.element("span", finding_title(*finding));
-    }
-    write_finding_body(page, *finding);
+    write_finding(page, *finding, finding == way.deciding.front());
   }
 }
 
@@ -143,7 +135,23 @@ std::string finding_title(const Finding& finding) {
   return translate(Message(finding.rule->title, finding.outcome.arguments));
 }
 
-void write_finding_body(HtmlWriter& page, const Finding& finding) {
+void write_finding(HtmlWriter& page, const Finding& finding, bool open) {
+  const bool failed = finding.outcome.kind == OutcomeKind::Fail;
+  HtmlAttributes attributes = {{"class", "finding"}};
+  if (open) attributes.emplace_back("open", "");
+  const auto details = page.in("details", attributes);
+  {
+    // A title tells what is wanted; the word before it, that it is not so.
+    const auto summary = page.in("summary");
+    page.element("span", translate(failed ? N_("Not met:") : N_("Not known:")),
+                 {{"class", failed ? "outcome failed" : "outcome"}});
+    page.text(" ");
+    page.element("span", finding_title(finding));
+  }
+  write_finding_body(page, finding, true);
+}
+
+void write_finding_body(HtmlWriter& page, const Finding& finding, bool with_rule) {
   const Rule& rule = *finding.rule;
   const std::vector<Field>& arguments = finding.outcome.arguments;
   const bool failed = finding.outcome.kind == OutcomeKind::Fail;
@@ -162,6 +170,7 @@ void write_finding_body(HtmlWriter& page, const Finding& finding) {
     page.element("dt", translate(N_("What to do")));
     page.element("dd", translate(Message(rule.remedy, arguments)));
   }
+  if (!with_rule) return;
   page.element("dt", translate(N_("Rule")));
   const auto row = page.in("dd");
   page.element("code", rule.id);
