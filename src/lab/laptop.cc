@@ -26,6 +26,12 @@
 #include "run/process.h"
 
 namespace cleave {
+
+struct PreparedLaptop {
+  LabKernel kernel;
+  ModuleTree modules;
+};
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -43,19 +49,14 @@ constexpr std::chrono::seconds kPowerOffLimit{10};
 constexpr std::chrono::seconds kKillLimit{5};
 constexpr std::chrono::seconds kFetchLimit{120};
 
-struct Prepared {
-  LabKernel kernel;
-  ModuleTree modules;
-};
-
-Result<Prepared> prepare(const LaptopOptions& options, const LaptopProgress& progress) {
+Result<PreparedLaptop> prepare(const LaptopOptions& options, const LaptopProgress& progress) {
   TRY(check_lab_tools());
   TRY(make_directories(options.cache_directory));
   const OwnedFd lock =
       TRY(wait_for_lock(options.cache_directory + "/lock", options.cancel_descriptor, [&] {
         if (progress) progress(Message(N_("wait for another cleave that prepares a laptop")));
       }));
-  Prepared prepared;
+  PreparedLaptop prepared;
   prepared.kernel = TRY(supply_kernel(options, progress));
   prepared.modules = TRY(supply_modules(prepared.kernel, options, progress));
   return prepared;
@@ -71,7 +72,7 @@ std::vector<std::string> kept_directories(const std::vector<std::string>& needed
   return kept;
 }
 
-Result<void> write_initramfs(const Prepared& prepared, const LaptopOptions& options,
+Result<void> write_initramfs(const PreparedLaptop& prepared, const LaptopOptions& options,
                              const LaptopRecord& record) {
   const ModuleTree& tree = prepared.modules;
   const auto boot = TRY(load_order(tree.table, laptop_boot_modules(tree)));
@@ -245,12 +246,21 @@ Result<Laptop> Laptop::start(const LaptopOptions& options, const LaptopProgress&
       TRY(laptop_command_line(options.kernel_arguments, options.module_parameters));
   hardware.memory_mb = options.memory_mb;
   hardware.cpus = options.cpus;
-  LaptopRegistry registry = TRY(LaptopRegistry::open());
-  const Prepared prepared = TRY(prepare(options, progress));
+  const PreparedLaptop prepared = TRY(prepare(options, progress));
   if (progress) {
     progress(Message(N_("boot the virtual laptop (Linux {version})"),
                      {{"version", prepared.kernel.version}}));
   }
+  // About one boot in sixty hangs under emulation with both processors spinning and nothing on
+  // the console; why is not known. So each of two tries gets half of the time.
+  Result<Laptop> laptop = boot(options, prepared, hardware);
+  const bool hung = !laptop && laptop.error().error_number == ETIMEDOUT;
+  return hung ? boot(options, prepared, std::move(hardware)) : std::move(laptop);
+}
+
+Result<Laptop> Laptop::boot(const LaptopOptions& options, const PreparedLaptop& prepared,
+                            LaptopHardware hardware) {
+  LaptopRegistry registry = TRY(LaptopRegistry::open());
   LaptopRecord record = TRY(registry.claim(options.name));
   // From here on the state's end removes the directory and QEMU.
   auto state = std::make_unique<State>(std::move(registry), std::move(record));
@@ -264,7 +274,7 @@ Result<Laptop> Laptop::start(const LaptopOptions& options, const LaptopProgress&
   hardware.agent_socket = state->record.agent_socket();
   hardware.console_log = state->record.console_log();
   TRY(state->start_qemu(hardware, options.name.empty()));
-  Result<void> talking = state->talk(options.boot_limit);
+  Result<void> talking = state->talk(options.boot_limit / 2);
   if (!talking) {
     Error error = state->told_by_console(std::move(talking).error());
     error.context.push_back(Message(N_("Booting the virtual laptop")));

@@ -78,6 +78,9 @@ struct LaptopCommandEnd {
 // Told as things happen; a step's time is the caller's to measure.
 using LaptopProgress = std::function<void(const Message& step)>;
 
+struct LaptopHardware;  // lab/qemu_arguments.h
+struct PreparedLaptop;  // its kernel and modules, in the cache
+
 class Laptop {
  public:
   // Fetches what is missing (kernel packages through apt), builds the modules where the cache does
@@ -101,6 +104,8 @@ class Laptop {
 
  private:
   struct State;
+  static Result<Laptop> boot(const LaptopOptions& options, const PreparedLaptop& prepared,
+                             LaptopHardware hardware);
   explicit Laptop(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

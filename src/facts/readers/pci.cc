@@ -18,6 +18,13 @@ Result<Unsigned> read_id(const HostReader& host, const PciDevice& device, std::s
   return system_error(EINVAL, Message(N_("Could not read {path}"), {{"path", path}}), path);
 }
 
+// What tells more of a GPU, but not whether it is one: 0 where it is not there, as in captures that
+// were put together by hand.
+template <std::unsigned_integral Unsigned>
+Unsigned read_detail(const HostReader& host, const PciDevice& device, std::string_view name) {
+  return read_id<Unsigned>(host, device, name).value_or(0);
+}
+
 // One line each: start, end, flags.
 std::vector<PciRegion> parse_regions(std::string_view text) {
   std::vector<PciRegion> regions;
@@ -74,10 +81,11 @@ Result<PciDevice> read_device(const HostReader& host, const std::string& name,
   device.is_virtual_function = host.status(join_path(device.sysfs_path, "physfn")).has_value();
   // Of the rest a machine has hundreds, and only that of GPUs is asked for.
   if (!device.is_gpu()) return device;
-  device.subsystem_vendor_id = TRY(read_id<std::uint16_t>(host, device, "subsystem_vendor"));
-  device.subsystem_device_id = TRY(read_id<std::uint16_t>(host, device, "subsystem_device"));
-  device.revision = TRY(read_id<std::uint8_t>(host, device, "revision"));
-  device.regions = parse_regions(TRY(host.read_file(join_path(device.sysfs_path, "resource"))));
+  device.subsystem_vendor_id = read_detail<std::uint16_t>(host, device, "subsystem_vendor");
+  device.subsystem_device_id = read_detail<std::uint16_t>(host, device, "subsystem_device");
+  device.revision = read_detail<std::uint8_t>(host, device, "revision");
+  const auto regions = host.read_file(join_path(device.sysfs_path, "resource"));
+  if (regions) device.regions = parse_regions(*regions);
   device.sriov_num_vfs = read_number_fact(host, join_path(device.sysfs_path, "sriov_numvfs"));
   device.boot_display = read_flag(host, join_path(device.sysfs_path, "boot_vga"));
   device.reset_methods = read_text_fact(host, join_path(device.sysfs_path, "reset_method"));

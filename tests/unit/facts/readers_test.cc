@@ -213,6 +213,20 @@ TEST(Decompress, RefusesBombsAndRubbish) {
   EXPECT_EQ(*decompress(gzip("hello"), 5), "hello");
 }
 
+// Trees that people put together by hand have no more than that.
+TEST(Readers, AGpuOfWhichOnlyTheIdsAreThereIsAGpu) {
+  MemoryHost host;
+  for (const auto& [name, value] :
+       {std::pair("vendor", "0x8086"), {"device", "0x9b41"}, {"class", "0x030000"}}) {
+    host.add_file(std::string("/sys/bus/pci/devices/0000:00:02.0/") + name, value);
+  }
+  const auto devices = read_pci_devices(host);
+  ASSERT_TRUE(devices.is_known());
+  ASSERT_EQ(devices.value()->size(), 1U);
+  EXPECT_TRUE(devices.value()->front().is_gpu());
+  EXPECT_TRUE(devices.value()->front().regions.empty());
+}
+
 TEST(Readers, NamesComeFromPciIds) {
   MemoryHost host = testing::load_machine("comet-lake-ready");
   // 9b41 is some vendor's device before and after Intel's part of the list, too.
