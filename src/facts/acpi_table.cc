@@ -126,6 +126,14 @@ void AcpiProblems::add(const AcpiProblem& problem) {
   }
 }
 
+void AcpiProblems::add(AcpiProblemKind kind, std::size_t offset, std::size_t length,
+                       std::size_t available) {
+  add({.kind = kind,
+       .offset = static_cast<std::uint32_t>(offset),
+       .length = static_cast<std::uint32_t>(length),
+       .available = static_cast<std::uint32_t>(available)});
+}
+
 bool AcpiProblems::has(AcpiProblemKind kind) const {
   return std::ranges::find(list, kind, &AcpiProblem::kind) != list.end();
 }
@@ -186,6 +194,27 @@ void check_ranges(std::vector<AcpiRange> ranges, AcpiProblems& problems) {
       problems.add({.kind = AcpiProblemKind::RangesOverlap, .offset = range.offset});
     }
     if (furthest == nullptr || range.last > furthest->last) furthest = &range;
+  }
+}
+
+void each_acpi_structure(std::string_view table, std::size_t first, AcpiProblems& problems,
+                         const AcpiStructureVisitor& visit) {
+  constexpr std::size_t kTypeAndLength = 4;
+  std::size_t offset = first;
+  while (offset < table.size()) {
+    const std::size_t rest = table.size() - offset;
+    if (rest < kTypeAndLength) {
+      problems.add(AcpiProblemKind::BytesLeft, offset, rest);
+      return;
+    }
+    const std::size_t length = word_at(table, offset + 2);
+    if (length < kTypeAndLength) {
+      problems.add(AcpiProblemKind::LengthTooSmall, offset, length, rest);
+      return;
+    }
+    if (length > rest) problems.add(AcpiProblemKind::StructureOverruns, offset, length, rest);
+    visit(table.substr(offset, length), offset);
+    offset += std::min(length, rest);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,7 @@ struct AcpiProblems {
   std::size_t left_out = 0;       // how many more there were
 
   void add(const AcpiProblem& problem);
+  void add(AcpiProblemKind kind, std::size_t offset, std::size_t length, std::size_t available = 0);
   [[nodiscard]] bool has(AcpiProblemKind kind) const;
   bool operator==(const AcpiProblems&) const = default;
 };
@@ -111,5 +113,12 @@ struct AcpiRange {
 // Adds RangeReversed and RangesOverlap. Equal ranges are no problem: a range may be named once per
 // device.
 void check_ranges(std::vector<AcpiRange> ranges, AcpiProblems& problems);
+
+// DMAR and IVRS are alike behind their own header: structures of a type and, at byte 2, a length
+// that both take the first four bytes. Calls `visit` with as many of each structure's bytes as
+// there are and with its offset in the table; what cannot be told apart becomes a problem.
+using AcpiStructureVisitor = std::function<void(std::string_view bytes, std::size_t offset)>;
+void each_acpi_structure(std::string_view table, std::size_t first, AcpiProblems& problems,
+                         const AcpiStructureVisitor& visit);
 
 }  // namespace cleave

@@ -37,39 +37,15 @@ class Parser {
     table_.host_address_width = byte_at(bytes, 36);
     table_.flags = byte_at(bytes, 37);
     table_.reserved = std::string(bytes.substr(38, 10));
-    parse_structures(bytes);
+    each_acpi_structure(bytes, kTableHeader, table_.problems,
+                        [this](std::string_view structure, std::size_t offset) {
+                          parse_structure(structure, offset);
+                        });
     check_regions();
     return std::move(table_);
   }
 
  private:
-  void problem(AcpiProblemKind kind, std::size_t offset, std::size_t length,
-               std::size_t available = 0) {
-    table_.problems.add({.kind = kind,
-                         .offset = static_cast<std::uint32_t>(offset),
-                         .length = static_cast<std::uint32_t>(length),
-                         .available = static_cast<std::uint32_t>(available)});
-  }
-
-  void parse_structures(std::string_view bytes) {
-    std::size_t offset = kTableHeader;
-    while (offset < bytes.size()) {
-      const std::size_t rest = bytes.size() - offset;
-      if (rest < kStructureHeader) {
-        problem(AcpiProblemKind::BytesLeft, offset, rest);
-        return;
-      }
-      const std::size_t length = word_at(bytes, offset + 2);
-      if (length < kStructureHeader) {
-        problem(AcpiProblemKind::LengthTooSmall, offset, length, rest);
-        return;
-      }
-      if (length > rest) problem(AcpiProblemKind::StructureOverruns, offset, length, rest);
-      parse_structure(bytes.substr(offset, length), offset);
-      offset += std::min(length, rest);
-    }
-  }
-
   // `bytes`: as many of the structure's as there are.
   void parse_structure(std::string_view bytes, std::size_t offset) {
     DmarStructure structure;
@@ -79,9 +55,9 @@ class Parser {
     const TypeRow* row = structure.type < kTypes.size() ? &kTypes.at(structure.type) : nullptr;
     if (row == nullptr || bytes.size() < row->fields) {
       if (row == nullptr) {
-        problem(AcpiProblemKind::UnknownStructure, offset, structure.length);
+        table_.problems.add(AcpiProblemKind::UnknownStructure, offset, structure.length);
       } else {
-        problem(AcpiProblemKind::StructureTooShort, offset, bytes.size(), row->fields);
+        table_.problems.add(AcpiProblemKind::StructureTooShort, offset, bytes.size(), row->fields);
       }
       structure.body = DmarRaw{std::string(bytes.substr(kStructureHeader))};
     } else {
@@ -89,7 +65,8 @@ class Parser {
       if (row->has_scopes) {
         parse_scopes(structure, bytes, row->fields);
       } else if (structure.type != kAndd && bytes.size() > row->fields) {
-        problem(AcpiProblemKind::BytesLeft, offset + row->fields, bytes.size() - row->fields);
+        table_.problems.add(AcpiProblemKind::BytesLeft, offset + row->fields,
+                            bytes.size() - row->fields);
       }
     }
     table_.structures.push_back(std::move(structure));
@@ -139,9 +116,10 @@ class Parser {
     const std::string_view name = bytes.substr(kName);
     const std::size_t end = std::min(name.find('\0'), name.size());
     if (end == name.size()) {
-      problem(AcpiProblemKind::NameUnterminated, structure.offset + kName, name.size());
+      table_.problems.add(AcpiProblemKind::NameUnterminated, structure.offset + kName, name.size());
     } else if (!is_zero(name.substr(end))) {
-      problem(AcpiProblemKind::BytesLeft, structure.offset + kName + end, name.size() - end);
+      table_.problems.add(AcpiProblemKind::BytesLeft, structure.offset + kName + end,
+                          name.size() - end);
     }
     return {.reserved = static_cast<std::uint32_t>(little_endian(bytes, 4, 3)),
             .acpi_device_number = byte_at(bytes, 7),
@@ -153,16 +131,16 @@ class Parser {
       const std::size_t rest = bytes.size() - at;
       const std::size_t offset = structure.offset + at;
       if (rest < 2) {
-        problem(AcpiProblemKind::BytesLeft, offset, rest);
+        table_.problems.add(AcpiProblemKind::BytesLeft, offset, rest);
         return;
       }
       const std::size_t length = byte_at(bytes, at + 1);
       if (length < kScopeHeader) {
-        problem(AcpiProblemKind::LengthTooSmall, offset, length, rest);
+        table_.problems.add(AcpiProblemKind::LengthTooSmall, offset, length, rest);
         return;
       }
       if (length > rest) {
-        problem(AcpiProblemKind::ScopeOverruns, offset, length, rest);
+        table_.problems.add(AcpiProblemKind::ScopeOverruns, offset, length, rest);
         return;
       }
       structure.device_scopes.push_back(parse_scope(bytes.substr(at, length), offset));
@@ -180,8 +158,9 @@ class Parser {
                       .start_bus = byte_at(bytes, 5),
                       .path = {}};
     const std::size_t path = bytes.size() - kScopeHeader;
-    if (path < 2) problem(AcpiProblemKind::ScopeTooShort, offset, bytes.size());
-    if (path > 2 && path % 2 != 0) problem(AcpiProblemKind::ScopePathOdd, offset, bytes.size());
+    if (path < 2) table_.problems.add(AcpiProblemKind::ScopeTooShort, offset, bytes.size());
+    if (path > 2 && path % 2 != 0)
+      table_.problems.add(AcpiProblemKind::ScopePathOdd, offset, bytes.size());
     for (std::size_t step = 0; step + 2 <= path; step += 2) {
       scope.path.push_back({.device = byte_at(bytes, kScopeHeader + step),
                             .function = byte_at(bytes, kScopeHeader + step + 1)});

@@ -44,39 +44,14 @@ class Parser {
     table_.problems = std::move(frame_.problems);
     table_.ivinfo = dword_at(bytes, 36);
     table_.reserved = qword_at(bytes, 40);
-    parse_blocks(bytes);
+    each_acpi_structure(
+        bytes, kTableHeader, table_.problems,
+        [this](std::string_view structure, std::size_t offset) { parse_block(structure, offset); });
     check_memory();
     return std::move(table_);
   }
 
  private:
-  void problem(AcpiProblemKind kind, std::size_t offset, std::size_t length,
-               std::size_t available = 0) {
-    table_.problems.add({.kind = kind,
-                         .offset = static_cast<std::uint32_t>(offset),
-                         .length = static_cast<std::uint32_t>(length),
-                         .available = static_cast<std::uint32_t>(available)});
-  }
-
-  void parse_blocks(std::string_view bytes) {
-    std::size_t offset = kTableHeader;
-    while (offset < bytes.size()) {
-      const std::size_t rest = bytes.size() - offset;
-      if (rest < kBlockHeader) {
-        problem(AcpiProblemKind::BytesLeft, offset, rest);
-        return;
-      }
-      const std::size_t length = word_at(bytes, offset + 2);
-      if (length < kBlockHeader) {
-        problem(AcpiProblemKind::LengthTooSmall, offset, length, rest);
-        return;
-      }
-      if (length > rest) problem(AcpiProblemKind::StructureOverruns, offset, length, rest);
-      parse_block(bytes.substr(offset, length), offset);
-      offset += std::min(length, rest);
-    }
-  }
-
   // `bytes`: as many of the block's as there are.
   void parse_block(std::string_view bytes, std::size_t offset) {
     IvrsBlock block;
@@ -86,9 +61,9 @@ class Parser {
     const std::size_t fields = fields_of(block.type);
     if (fields == 0 || bytes.size() < fields) {
       if (fields == 0) {
-        problem(AcpiProblemKind::UnknownStructure, offset, block.length);
+        table_.problems.add(AcpiProblemKind::UnknownStructure, offset, block.length);
       } else {
-        problem(AcpiProblemKind::StructureTooShort, offset, bytes.size(), fields);
+        table_.problems.add(AcpiProblemKind::StructureTooShort, offset, bytes.size(), fields);
       }
       block.body =
           IvrsRaw{.flags = byte_at(bytes, 1), .bytes = std::string(bytes.substr(kBlockHeader))};
@@ -102,7 +77,7 @@ class Parser {
 
   Ivmd parse_ivmd(std::string_view bytes, std::size_t offset) {
     if (bytes.size() > kIvmd) {
-      problem(AcpiProblemKind::BytesLeft, offset + kIvmd, bytes.size() - kIvmd);
+      table_.problems.add(AcpiProblemKind::BytesLeft, offset + kIvmd, bytes.size() - kIvmd);
     }
     return {.flags = byte_at(bytes, 1),
             .device_id = word_at(bytes, 4),
@@ -135,15 +110,15 @@ class Parser {
       const std::size_t length = entry_length(bytes);
       if (length == 0) {
         // Nobody knows where the next entry begins.
-        problem(AcpiProblemKind::UnknownEntry, offset + at, bytes.size());
+        table_.problems.add(AcpiProblemKind::UnknownEntry, offset + at, bytes.size());
         ivhd.entries.push_back(raw_entry(bytes, offset + at));
         return;
       }
       if (length > bytes.size()) {
         if (bytes.size() < 4) {
-          problem(AcpiProblemKind::BytesLeft, offset + at, bytes.size());
+          table_.problems.add(AcpiProblemKind::BytesLeft, offset + at, bytes.size());
         } else {
-          problem(AcpiProblemKind::ScopeOverruns, offset + at, length, bytes.size());
+          table_.problems.add(AcpiProblemKind::ScopeOverruns, offset + at, length, bytes.size());
           ivhd.entries.push_back(raw_entry(bytes, offset + at));
         }
         return;
@@ -199,7 +174,7 @@ class Parser {
                                      .uid = std::string(bytes.substr(kNamedDevice))};
         break;
       default:
-        problem(AcpiProblemKind::UnknownEntry, offset, bytes.size());
+        table_.problems.add(AcpiProblemKind::UnknownEntry, offset, bytes.size());
         return raw_entry(bytes, offset);
     }
     return entry;
