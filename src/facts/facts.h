@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "facts/boot.h"
 #include "facts/dmar.h"
 #include "facts/fact.h"
 #include "facts/iommu_registers.h"
@@ -14,6 +15,8 @@
 #include "facts/mdev.h"
 #include "facts/pci.h"
 #include "facts/platform.h"
+#include "facts/qemu.h"
+#include "facts/virtual_machines.h"
 
 namespace cleave {
 
@@ -62,9 +65,13 @@ struct Facts {
   Fact<std::vector<std::string>> render_nodes;  // /dev/dri/renderD*
   Fact<std::vector<DrmCard>> drm_cards;         // absent: the kernel has no graphics drivers
   PlatformFacts platform;
-  Fact<std::string> kernel_log;  // since boot, as /dev/kmsg or dmesg print it
-  bool is_root = false;          // facts that need root are complete
-  bool is_live = false;          // not a captured machine
+  BootFacts boot;
+  QemuFacts qemu;
+  VirtualMachineFacts virtual_machines;
+  Fact<std::string> kernel_log;         // since boot, as /dev/kmsg or dmesg print it
+  Fact<std::string> previous_boot_log;  // the end of what the kernel said at the boot before
+  bool is_root = false;                 // facts that need root are complete
+  bool is_live = false;                 // not a captured machine
 };
 
 }  // namespace cleave

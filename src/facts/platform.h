@@ -19,7 +19,6 @@ struct FirmwareFacts {
   Fact<bool> secure_boot;     // the EFI variable SecureBoot; absent on machines without UEFI
   Fact<std::string> version;  // DMI bios_version
   Fact<std::string> date;     // DMI bios_date, "05/19/2021"
-  Fact<std::string> loader;   // EFI variable LoaderInfo: "systemd-boot 255.4", "GRUB 2.12"
 };
 
 // "[none] integrity confidentiality" → "none"; empty if nothing is in brackets.

@@ -12,11 +12,9 @@ constexpr std::size_t kMaximumModprobeFile = std::size_t{256} << 10U;
 constexpr std::size_t kMaximumModprobeFiles = 500;
 constexpr std::size_t kMaximumModules = 200;  // of DKMS, and versions and kernels of each
 
-// GUIDs of the UEFI Specification (EFI_GLOBAL_VARIABLE) and of the Boot Loader Interface.
+// GUID of the UEFI Specification (EFI_GLOBAL_VARIABLE).
 constexpr const char* kSecureBoot =
     "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
-constexpr const char* kLoaderInfo =
-    "/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 constexpr std::size_t kVariableAttributes = 4;  // bytes before a variable's value in efivarfs
 
 // Known true or false where `directory` can be listed; what may not be seen is unreadable.
@@ -40,21 +38,6 @@ Fact<bool> read_secure_boot(const HostReader& host, const Fact<bool>& uefi) {
     return Unreadable{.path = kSecureBoot, .why = "too short"};
   }
   return {(*variable)[kVariableAttributes] == 1, kSecureBoot};
-}
-
-// UTF-16, little-endian; loaders write ASCII only.
-Fact<std::string> read_loader_info(const HostReader& host) {
-  const auto variable = host.read_file(kLoaderInfo);
-  if (!variable) return fact_from_error<std::string>(variable.error(), kLoaderInfo);
-  if (variable->size() <= kVariableAttributes) {
-    return Unreadable{.path = kLoaderInfo, .why = "too short"};
-  }
-  std::string name;
-  for (std::size_t i = kVariableAttributes; i + 1 < variable->size(); i += 2) {
-    if ((*variable)[i] == '\0') break;
-    name += (*variable)[i];
-  }
-  return {printable(name), kLoaderInfo};
 }
 
 Fact<std::string> read_os_release_id(const HostReader& host) {
@@ -217,7 +200,6 @@ PlatformFacts read_platform(const HostReader& host) {
   platform.firmware.secure_boot = read_secure_boot(host, platform.firmware.uefi);
   platform.firmware.version = read_text_fact(host, "/sys/class/dmi/id/bios_version");
   platform.firmware.date = read_text_fact(host, "/sys/class/dmi/id/bios_date");
-  platform.firmware.loader = read_loader_info(host);
   platform.lockdown = read_lockdown(host);
   platform.kernels = read_kernels(host);
   platform.dkms = read_dkms(host);

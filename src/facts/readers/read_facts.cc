@@ -55,6 +55,9 @@ Facts read_facts(const HostReader& host) {
   facts.render_nodes = read_render_nodes(host);
   facts.drm_cards = read_drm_cards(host);
   facts.platform = read_platform(host);
+  facts.boot = read_boot(host);
+  facts.qemu = read_qemu(host);
+  facts.virtual_machines = read_virtual_machines(host);
   facts.kernel_log = read_kernel_log(host);
 
   facts.pci_devices = read_pci_devices(host);

@@ -61,6 +61,9 @@ bool read_is_root(const HostReader& host);
 
 Fact<std::string> read_kernel_log(const HostReader& host);          // kernel_log.cc
 PlatformFacts read_platform(const HostReader& host);                // platform.cc
+BootFacts read_boot(const HostReader& host);                        // boot.cc
+QemuFacts read_qemu(const HostReader& host);                        // qemu.cc
+VirtualMachineFacts read_virtual_machines(const HostReader& host);  // virtual_machines.cc
 Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host);  // drm.cc
 
 // Fills `users` and `users_complete`. Looks through all processes, but only if there is a device

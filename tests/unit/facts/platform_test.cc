@@ -108,13 +108,13 @@ TEST(PlatformReader, WithoutUefiThereIsNoSecureBoot) {
 
 TEST(PlatformReader, TheLoaderIsNamedInUtf16) {
   MemoryHost host = uefi_machine();
-  EXPECT_TRUE(read_platform(host).firmware.loader.is_absent());
+  EXPECT_TRUE(read_boot(host).loader.is_absent());
   host.add_file(kLoaderInfo, "\x06\0\0\0G\0R\0U\0B\0\0\0X\0"s);
-  EXPECT_EQ(read_platform(host).firmware.loader.value_or(""), "GRUB");
+  EXPECT_EQ(read_boot(host).loader.value_or(""), "GRUB");
   host.add_file(kLoaderInfo, "\x06\0\0\0G\0R"s);
-  EXPECT_EQ(read_platform(host).firmware.loader.value_or(""), "G");
+  EXPECT_EQ(read_boot(host).loader.value_or(""), "G");
   host.add_file(kLoaderInfo, "\x06\0"s);
-  EXPECT_NE(read_platform(host).firmware.loader.unreadable(), nullptr);
+  EXPECT_NE(read_boot(host).loader.unreadable(), nullptr);
 }
 
 TEST(PlatformReader, LockdownThatIsNotUnderstoodIsUnknown) {
