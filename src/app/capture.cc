@@ -34,10 +34,27 @@ bool has_text(const MemoryNode& node) {
   return node.error_number == 0 && node.read_error == 0 && node.status.kind != FileKind::Symlink;
 }
 
+// Ids of loader entries, which hold machine ids: UTF-16 behind four bytes of attributes.
+bool is_loader_entry_variable(std::string_view path) {
+  return path.starts_with("/sys/firmware/efi/efivars/LoaderEntry");
+}
+
+// What is never kept, whoever it belongs to.
+std::string without_useless_parts(const std::string& path, const std::string& content) {
+  if (path.starts_with("/proc/") && base_name(path) == "mounts") return scrub_mounts(content);
+  if (path.ends_with("/dm/uuid")) return scrub_mapping(content);
+  return content;
+}
+
 void learn(Scrubber& scrubber, const std::string& path, const MemoryNode& node) {
   scrubber.learn_path(path);
   if (node.status.kind == FileKind::Symlink) scrubber.learn_path(node.content);
-  if (has_text(node)) scrubber.learn(node.content, text_kind_of(path, node.content));
+  if (!has_text(node)) return;
+  if (is_loader_entry_variable(path)) {
+    return scrubber.learn(text_of_variable(node.content), TextKind::ForPeople);
+  }
+  const std::string content = without_useless_parts(path, node.content);
+  scrubber.learn(content, text_kind_of(path, content));
 }
 
 std::string scrubbed_content(const Scrubber& scrubber, const std::string& path,
@@ -49,7 +66,11 @@ std::string scrubbed_content(const Scrubber& scrubber, const std::string& path,
   if (is_pci_config(path)) return scrub_pci_config(node.content);
   const TextKind kind = text_kind_of(path, node.content);
   if (path == "/proc/modules") return scrub_module_list(scrubber.scrub(node.content, kind));
-  return scrubber.scrub(node.content, kind);
+  if (is_loader_entry_variable(path)) {
+    return with_text_of_variable(
+        node.content, scrubber.scrub(text_of_variable(node.content), TextKind::ForPeople));
+  }
+  return scrubber.scrub(without_useless_parts(path, node.content), kind);
 }
 
 // A name that is no text cannot be in a manifest. What was there stays unknown.

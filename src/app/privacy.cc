@@ -15,7 +15,9 @@ constexpr std::array<std::string_view, 9> kFoldersForPeople = {
 constexpr std::array<std::string_view, 4> kFilesForPeople = {"/proc/cmdline", "/proc/version",
                                                              "/dev/kmsg", "/var/log/kern.log"};
 // Below the folders for people, but made by the kernel's build.
-constexpr std::array<std::string_view, 3> kTechnicalFiles = {"/config", "/modules.", "/System.map"};
+constexpr std::array<std::string_view, 3> kTechnicalFiles = {"/config-", "/modules.",
+                                                             "/System.map"};
+constexpr std::string_view kTechnicalEnd = "/config";
 
 std::size_t index(Secret kind) { return static_cast<std::size_t>(kind); }
 
@@ -79,8 +81,9 @@ TextKind text_kind_of(std::string_view path, std::string_view content) {
   };
   if (std::ranges::find(kFilesForPeople, path) != kFilesForPeople.end()) return TextKind::ForPeople;
   if (!std::ranges::any_of(kFoldersForPeople, is_below)) return TextKind::Technical;
-  return std::ranges::any_of(kTechnicalFiles, is_inside) ? TextKind::Technical
-                                                         : TextKind::ForPeople;
+  const bool technical =
+      std::ranges::any_of(kTechnicalFiles, is_inside) || path.ends_with(kTechnicalEnd);
+  return technical ? TextKind::Technical : TextKind::ForPeople;
 }
 
 Scrubber::Scrubber(const Identity& identity) {
@@ -219,6 +222,43 @@ std::string scrub_module_list(std::string_view text) {
     text.remove_prefix(end);
   }
   return clean;
+}
+
+std::string scrub_mounts(std::string_view text) {
+  constexpr std::array<std::string_view, 7> kPlaces = {
+      "/", "/boot", "/boot/efi", "/boot/grub", "/boot/grub2", "/efi", "/usr"};
+  std::string kept;
+  for (const std::string_view line : lines(text)) {
+    const auto parts = words(line);
+    if (parts.size() < 3 || std::ranges::find(kPlaces, parts[1]) == kPlaces.end()) continue;
+    kept.append(line).append("\n");
+  }
+  return kept;
+}
+
+std::string scrub_mapping(std::string_view text) {
+  return std::string(text.substr(0, text.find('-')));
+}
+
+namespace {
+constexpr std::size_t kVariableAttributes = 4;
+}  // namespace
+
+std::string text_of_variable(std::string_view bytes) {
+  std::string text;
+  for (std::size_t i = kVariableAttributes; i + 1 < bytes.size(); i += 2) {
+    if (bytes[i] == '\0' && bytes[i + 1] == '\0') break;
+    text += bytes[i + 1] == '\0' ? bytes[i] : '?';
+  }
+  return text;
+}
+
+std::string with_text_of_variable(std::string_view bytes, std::string_view text) {
+  if (bytes.size() <= kVariableAttributes) return std::string(bytes);
+  std::string variable(bytes.substr(0, kVariableAttributes));
+  for (const char letter : text) variable.append({letter, '\0'});
+  variable.append(2, '\0');
+  return variable;
 }
 
 }  // namespace cleave

@@ -84,4 +84,15 @@ std::string scrub_pci_config(std::string bytes);
 // /proc/modules without the kernel's addresses.
 std::string scrub_module_list(std::string_view text);
 
+// /proc/PID/mounts with the system's own file systems alone: others are named by people.
+std::string scrub_mounts(std::string_view text);
+
+// /sys/block/dm-N/dm/uuid, "LVM-…": what kind of mapping it is, and no more.
+std::string scrub_mapping(std::string_view text);
+
+// An EFI variable of the Boot Loader Interface: four bytes of attributes, then UTF-16 with a zero
+// at the end. Letters beyond ASCII become "?".
+std::string text_of_variable(std::string_view bytes);
+std::string with_text_of_variable(std::string_view bytes, std::string_view text);
+
 }  // namespace cleave

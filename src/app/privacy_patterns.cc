@@ -166,6 +166,7 @@ constexpr std::array kKeys = {Key{"uuid", Secret::Disk},
                               Key{"nfsaddrs", Secret::Credential},
                               Key{"netroot", Secret::Credential},
                               Key{"ifname", Secret::Credential},
+                              Key{"superusers", Secret::Credential},
                               Key{"key", Secret::Credential},
                               Key{"psk", Secret::Credential},
                               Key{"pass", Secret::Credential},
@@ -282,6 +283,27 @@ std::optional<PrivateValue> login_at(std::string_view text, std::size_t at) {
   return PrivateValue{.kind = Secret::Credential, .prefix = kPrefix, .length = length};
 }
 
+// The number of a FAT file system, "5A2B-1C3D", where GRUB names one: "search --fs-uuid …" and the
+// id "osprober-efi-…". Elsewhere such words are something else.
+std::size_t volume_at(std::string_view text, std::size_t at) {
+  constexpr std::size_t kDigits = 4;
+  const auto is_digit_of_volume = [](char letter) {
+    return is_digit(letter) || (letter >= 'A' && letter <= 'F');
+  };
+  if (run(text, at, is_digit_of_volume, kDigits + 1) != kDigits) return 0;
+  if (letter_at(text, at + kDigits) != '-') return 0;
+  if (run(text, at + kDigits + 1, is_digit_of_volume, kDigits + 1) != kDigits) return 0;
+  const std::size_t length = 2 * kDigits + 1;
+  if (is_word(letter_at(text, at + length))) return 0;
+  constexpr std::size_t kLongestLine = 1000;
+  const std::size_t start = at > kLongestLine ? at - kLongestLine : 0;
+  std::string_view line = text.substr(start, at - start);
+  line = line.substr(line.rfind('\n') + 1);
+  const bool named =
+      line.find("--fs-uuid") != std::string_view::npos || line.ends_with("osprober-efi-");
+  return named ? length : 0;
+}
+
 std::optional<PrivateValue> shape_at(std::string_view text, std::size_t at, TextKind kind) {
   if (const std::size_t length = uuid_at(text, at)) {
     return PrivateValue{.kind = Secret::Uuid, .prefix = 0, .length = length};
@@ -293,6 +315,9 @@ std::optional<PrivateValue> shape_at(std::string_view text, std::size_t at, Text
     if (const auto value = interface_at(text, at)) return value;
   }
   if (kind != TextKind::ForPeople) return std::nullopt;
+  if (const std::size_t length = volume_at(text, at)) {
+    return PrivateValue{.kind = Secret::Disk, .prefix = 0, .length = length};
+  }
   if (const std::size_t length = ipv4_at(text, at)) {
     return PrivateValue{.kind = Secret::Ipv4Address, .prefix = 0, .length = length};
   }

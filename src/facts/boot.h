@@ -40,8 +40,9 @@ struct LoaderPlace {
 
 // The file system that holds GRUB's files.
 struct BootFileSystem {
-  std::string type;    // "ext4"
-  std::string device;  // "/dev/mapper/vg-root"
+  std::string type;           // "ext4"
+  std::string device;         // "/dev/mapper/vg-root"
+  Fact<std::string> mapping;  // of a device mapper's device: "LVM", "CRYPT"; absent for others
 };
 
 struct InitramfsFacts {

@@ -27,6 +27,20 @@ std::string_view last_part(std::string_view path) {
   return path.substr(path.find_last_of("/\\") + 1);
 }
 
+// As the loaders write their own names.
+const char* written_name(LoaderKind kind) {
+  switch (kind) {
+    case LoaderKind::Grub:
+      return "GRUB";
+    case LoaderKind::Refind:
+      return "rEFInd";
+    case LoaderKind::Limine:
+      return "Limine";
+    default:
+      return loader_name(kind);
+  }
+}
+
 class Finder {
  public:
   explicit Finder(const Facts& facts) : facts_(facts), boot_(facts.boot) {
@@ -68,7 +82,7 @@ class Finder {
   void set(LoaderKind kind, BootConfidence confidence, std::string name = "") {
     result_.kind = kind;
     result_.confidence = confidence;
-    result_.name = name.empty() ? loader_name(kind) : std::move(name);
+    result_.name = name.empty() ? written_name(kind) : std::move(name);
   }
 
   // --- which loader ---------------------------------------------------------------------------

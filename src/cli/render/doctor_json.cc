@@ -1,6 +1,8 @@
 #include "cli/render/doctor_json.h"
 
 #include "base/format.h"
+#include "base/text.h"
+#include "facts/boot_loader.h"
 
 namespace cleave {
 namespace {
@@ -12,6 +14,53 @@ Json known_or_null(const Fact<std::string>& fact) {
 Json known_or_null(const Fact<bool>& fact) {
   if (fact.is_known()) return *fact.value();
   return fact.is_absent() && !fact.source().empty() ? Json(false) : Json();
+}
+
+Json strings(const std::vector<std::string>& texts) {
+  Json json = Json::array();
+  for (const std::string& text : texts) json.push_back(printable(text));
+  return json;
+}
+
+Json boot_evidence_json(const std::vector<BootEvidence>& evidence) {
+  Json json = Json::array();
+  for (const BootEvidence& seen : evidence) {
+    json.push_back(
+        Json::object({{"source", printable(seen.source)}, {"text", printable(seen.text)}}));
+  }
+  return json;
+}
+
+Json difference_json(const std::optional<CommandLineDifference>& difference) {
+  if (!difference) return {};
+  Json json = Json::object();
+  json.set("file", printable(difference->source));
+  json.set("entry", difference->entry.empty() ? Json() : Json(printable(difference->entry)));
+  json.set("missing", strings(difference->missing));
+  json.set("additional", strings(difference->additional));
+  json.set("reordered", strings(difference->reordered));
+  return json;
+}
+
+Json boot_json(const Facts& facts) {
+  const BootLoader loader = find_boot_loader(facts);
+  const InitramfsTool initramfs = find_initramfs_tool(facts);
+  const std::optional<bool> matches = loader.matches_running();
+  Json json = Json::object();
+  json.set("loader", loader_name(loader.kind));
+  json.set("name", loader.name.empty() ? Json() : Json(printable(loader.name)));
+  json.set("confidence", confidence_name(loader.confidence));
+  json.set("writer", writer_name(loader.writer));
+  json.set("evidence", boot_evidence_json(loader.evidence));
+  json.set("unread", boot_evidence_json(loader.unread));
+  json.set("files", strings(loader.files));
+  json.set("command", loader.command.empty() ? Json() : Json(printable(loader.command)));
+  json.set("matches_running", matches ? Json(*matches) : Json());
+  json.set("menu", difference_json(loader.menu));
+  json.set("settings", difference_json(loader.settings));
+  json.set("initramfs", initramfs.name.empty() ? Json() : Json(initramfs.name));
+  json.set("initramfs_image", initramfs.image.empty() ? Json() : Json(printable(initramfs.image)));
+  return json;
 }
 
 Json machine_json(const Facts& facts) {
@@ -28,6 +77,7 @@ Json machine_json(const Facts& facts) {
            facts.memory_bytes.is_known() ? Json(*facts.memory_bytes.value()) : Json());
   json.set("live", facts.is_live);
   json.set("root", facts.is_root);
+  json.set("boot", boot_json(facts));
   return json;
 }
 

@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/render/translate.h"
+#include "facts/boot_loader.h"
 
 namespace cleave {
 namespace {
@@ -72,6 +73,7 @@ class DoctorText {
     if (facts.distribution.is_known()) parts.push_back(*facts.distribution.value());
     if (facts.kernel.release.is_known()) parts.push_back("Linux " + *facts.kernel.release.value());
     paragraph(0, 2, printable(join(parts, " · ")), kBold);
+    write_boot(find_boot_loader(facts));
     for (const Finding& finding : diagnosis_.findings) {
       if (!is_open(finding) || !concerns_every_vm(*finding.rule)) continue;
       // What a log does not tell is no news.
@@ -80,6 +82,21 @@ class DoctorText {
       if (!silent_log) write_finding(finding);
     }
     text_ += "\n";
+  }
+
+  void write_boot(const BootLoader& loader) {
+    if (loader.confidence == BootConfidence::Unknown || loader.writer == BootWriter::Unknown)
+      return;
+    const std::vector<Field> fields = {{"loader", printable(loader.name)},
+                                       {"files", printable(join(loader.files, ", "))},
+                                       {"command", printable(loader.command)}};
+    const char* sentence = N_("Booted by {loader}.");
+    if (!loader.files.empty() && loader.command.empty()) {
+      sentence = N_("Booted by {loader}; its kernel arguments stand in {files}.");
+    } else if (!loader.files.empty()) {
+      sentence = N_("Booted by {loader}; its kernel arguments come from {files}, by {command}.");
+    }
+    paragraph(0, 2, translate(Message(sentence, fields)), kDim);
   }
 
   // A finding that failed or is unknown: what is wanted, what was seen, what it means, what to do.

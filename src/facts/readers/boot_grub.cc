@@ -82,9 +82,25 @@ std::optional<BootFileSystem> file_system_of(std::string_view mounts, std::strin
                                         (path.size() == place.size() || path[place.size()] == '/'));
     if (!holds || place.size() < deepest) continue;
     deepest = place.size();
-    found = BootFileSystem{.type = printable(parts[2]), .device = printable(parts[0])};
+    found =
+        BootFileSystem{.type = printable(parts[2]), .device = printable(parts[0]), .mapping = {}};
   }
   return found;
+}
+
+// What a device of the device mapper is, its own id says in front: "LVM-…", "CRYPT-LUKS2-…"
+// (Documentation/ABI/testing/sysfs-block-dm).
+Fact<std::string> read_mapping(const HostReader& host, const std::string& device) {
+  constexpr std::string_view kMapper = "/dev/mapper/";
+  if (!device.starts_with(kMapper)) return {Absent{}, device};
+  const auto node = read_link_name_fact(host, device);
+  if (!node.is_known()) {
+    return Unreadable{.path = device,
+                      .why = node.is_absent() ? "no such link" : node.unreadable()->why};
+  }
+  const auto id = read_text_fact(host, "/sys/block/" + *node.value() + "/dm/uuid");
+  if (!id.is_known()) return id;
+  return {id.value()->substr(0, id.value()->find('-')), id.source()};
 }
 
 }  // namespace
@@ -115,9 +131,12 @@ void read_grub(const HostReader& host, BootFacts& boot) {
     }
     boot.grub_config = std::move(config);
     boot.grub_environment = std::move(environment);
-    boot.grub_file_system = read_parsed<BootFileSystem>(
-        host, "/proc/self/mounts",
-        [&](std::string_view mounts) { return file_system_of(mounts, directory); });
+    boot.grub_file_system =
+        read_parsed<BootFileSystem>(host, "/proc/self/mounts", [&](std::string_view mounts) {
+          auto found = file_system_of(mounts, directory);
+          if (found) found->mapping = read_mapping(host, found->device);
+          return found;
+        });
     if (!boot.grub_config.is_absent()) return;
   }
 }
