@@ -227,8 +227,16 @@ class Finder {
     const bool wanted =
         settings != nullptr && settings->merged.value_of("GRUB_ENABLE_BLSCFG") == "true";
     const bool used = config != nullptr ? config->loader_entries : wanted;
-    if (used && has_loader_entries()) {
-      evidence(boot_.grub_config.source(), config != nullptr ? "blscfg" : "not read");
+    const bool closed = std::ranges::any_of(boot_.places, [](const LoaderPlace& place) {
+      return place.entries.unreadable() != nullptr;
+    });
+    if (used && closed) {
+      for (const LoaderPlace& place : boot_.places) note_unread(place.entries);
+    }
+    if (used && (closed || has_loader_entries())) {
+      note_unread(boot_.grub_config);
+      if (config != nullptr) evidence(boot_.grub_config.source(), "blscfg");
+      if (config == nullptr) evidence(boot_.grub_settings.source(), "GRUB_ENABLE_BLSCFG=true");
       return boot_.has_tool("grubby") ? BootWriter::Grubby : BootWriter::GrubEntries;
     }
     if (settings != nullptr) {
@@ -279,6 +287,7 @@ class Finder {
     for (const LoaderPlace& place : boot_.places) {
       if (!place.entries.value_or({}).empty()) add_file(place.entries.source());
     }
+    if (result_.files.empty()) add_file("/boot/loader/entries");  // closed
   }
 
   // Those of GRUB's files that say something about the arguments.
@@ -395,7 +404,8 @@ class Finder {
         const GrubSettings* settings = boot_.grub_settings.value();
         const bool wanted =
             settings != nullptr && settings->merged.value_of("GRUB_ENABLE_BLSCFG") == "true";
-        if (config != nullptr ? config->loader_entries : wanted || is_true(boot_.ostree)) {
+        const bool others = is_true(boot_.ostree) || result_.writer == BootWriter::Sdbootutil;
+        if (others || (config != nullptr ? config->loader_entries : wanted)) {
           add_place_entries(entries, true);
         }
         break;
