@@ -9,19 +9,26 @@ namespace cleave {
 namespace {
 
 // systemd.io/BOOT_LOADER_INTERFACE: the vendor's UUID of all its variables.
-constexpr const char* kVariables = "/sys/firmware/efi/efivars/";
+constexpr const char* kVariables = "/sys/firmware/efi/efivars";
 constexpr const char* kVendor = "-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 constexpr std::size_t kVariableAttributes = 4;  // bytes before a variable's value in efivarfs
 
+// On a UEFI machine there are always some: where none is seen, efivarfs is not mounted or hidden
+// (a container), and nobody can say which there are.
+bool are_variables_hidden(const HostReader& host) {
+  if (!host.exists("/sys/firmware/efi")) return false;
+  const auto names = host.list_directory(kVariables);
+  return !names || names->empty();
+}
+
 // UTF-16, little-endian; loaders write ASCII, and entries may have any name.
 Fact<std::string> read_loader_variable(const HostReader& host, const char* name) {
-  const std::string path = std::string(kVariables) + name + kVendor;
+  const std::string path = join_path(kVariables, std::string(name) + kVendor);
   const auto variable = host.read_file(path);
   if (!variable) {
-    // Where EFI variables are hidden (a container) or not mounted, nobody can say.
-    const bool hidden = variable.error().code == ErrorCode::NotFound &&
-                        host.exists("/sys/firmware/efi") && !host.exists(kVariables);
-    if (hidden) return Unreadable{.path = kVariables, .why = "not mounted"};
+    if (variable.error().code == ErrorCode::NotFound && are_variables_hidden(host)) {
+      return Unreadable{.path = kVariables, .why = "not mounted"};
+    }
     return fact_from_error<std::string>(variable.error(), path);
   }
   if (variable->size() <= kVariableAttributes) {

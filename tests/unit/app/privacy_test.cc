@@ -141,5 +141,40 @@ TEST(Privacy, TheKernelsAddressesAreTakenOut) {
             "i915 3 1 kvmgt, Live 0x0000000000000000 (OE)\nkvm 1 0 - Live 0x0");
 }
 
+TEST(Privacy, OnlyTheSystemsOwnMountsAreKept) {
+  EXPECT_EQ(scrub_mounts("/dev/sda2 / ext4 rw 0 0\n/dev/sdb1 /media/mina/STICK vfat rw 0 0\n"
+                         "proc /proc proc rw 0 0\n/dev/sda1 /boot/efi vfat rw 0 0\nodd\n"),
+            "/dev/sda2 / ext4 rw 0 0\n/dev/sda1 /boot/efi vfat rw 0 0\n");
+  EXPECT_EQ(scrub_mounts(""), "");
+  EXPECT_EQ(scrub_mapping("LVM-yTGfNn0FgD8Zs7R2kq1Xw3c5b9vJ\n"), "LVM");
+  EXPECT_EQ(scrub_mapping("CRYPT-LUKS2-9f1e7a0c-luks"), "CRYPT");
+}
+
+TEST(Privacy, NumbersOfFatFileSystemsInGrubsMenu) {
+  EXPECT_EQ(scrubbed("menuentry 'Windows' --id 'osprober-efi-5A2B-1C3D' {\n"
+                     "search --no-floppy --fs-uuid --set=root --hint-efi=hd0,gpt1  5A2B-1C3D\n"
+                     "set superusers=\"mina\"\n5A2B-1C3D"),
+            "menuentry 'Windows' --id 'osprober-efi-disk1' {\n"
+            "search --no-floppy --fs-uuid --set=root --hint-efi=hd0,gpt1  disk1\n"
+            "set superusers=\"removed\"\n5A2B-1C3D");
+}
+
+TEST(Privacy, TextInVariablesOfTheFirmware) {
+  using std::string_literals::operator""s;
+  const std::string bytes = "\x06\0\0\0a\0b\0.\0\0\0"s;
+  EXPECT_EQ(text_of_variable(bytes), "ab.");
+  EXPECT_EQ(with_text_of_variable(bytes, "ab."), bytes);
+  EXPECT_EQ(text_of_variable("\x06\0\0\0a\0\xE9\x01"s), "a?");
+  EXPECT_EQ(text_of_variable("\x06"s), "");
+  EXPECT_EQ(with_text_of_variable("\x06"s, "x"), "\x06"s);
+}
+
+TEST(Privacy, SettingsOfLoadersAreForPeople) {
+  EXPECT_EQ(text_kind_of("/etc/kernelstub/configuration", "x"), TextKind::ForPeople);
+  EXPECT_EQ(text_kind_of("/boot/grub/grub.cfg", "x"), TextKind::ForPeople);
+  EXPECT_EQ(text_kind_of("/boot/config-6.8.0", "x"), TextKind::Technical);
+  EXPECT_EQ(text_kind_of("/usr/lib/modules/6.8.0/config", "x"), TextKind::Technical);
+}
+
 }  // namespace
 }  // namespace cleave

@@ -51,13 +51,15 @@ TEST_P(CapturedMachine, GivesTheSameDiagnosis) {
   EXPECT_EQ(doctor_of(opened.machine), direct);
 }
 
-INSTANTIATE_TEST_SUITE_P(Machines, CapturedMachine,
-                         ::testing::Values("amd-only", "broadwell", "comet-lake-one-v5-4-used",
-                                           "comet-lake-plain", "comet-lake-ready",
-                                           "gemini-lake-unsupported", "kabylake-guc", "long-domain",
-                                           "mtty-mdpy-mbochs", "no-config", "no-gpu-vm",
-                                           "nvidia-only", "tiger-lake", "unreadable"),
-                         [](const auto& machine) { return replace_all(machine.param, "-", "_"); });
+INSTANTIATE_TEST_SUITE_P(
+    Machines, CapturedMachine,
+    ::testing::Values("amd-only", "boot-closed", "boot-debian-grub", "boot-fedora-bls",
+                      "boot-kernel-install", "boot-limine", "boot-pop-os", "boot-refind",
+                      "boot-silverblue", "boot-ubuntu-cloud", "boot-uki-secure-boot", "broadwell",
+                      "comet-lake-one-v5-4-used", "comet-lake-plain", "comet-lake-ready",
+                      "gemini-lake-unsupported", "kabylake-guc", "long-domain", "mtty-mdpy-mbochs",
+                      "no-config", "no-gpu-vm", "nvidia-only", "tiger-lake", "unreadable"),
+    [](const auto& machine) { return replace_all(machine.param, "-", "_"); });
 
 TEST(LiveCapture, GivesTheSameDiagnosis) {
   const auto host = live_host();

@@ -108,6 +108,11 @@ TEST(PlatformReader, WithoutUefiThereIsNoSecureBoot) {
 
 TEST(PlatformReader, TheLoaderIsNamedInUtf16) {
   MemoryHost host = uefi_machine();
+  host.forget("/sys/firmware/efi/efivars");
+  EXPECT_NE(read_boot(host).loader.unreadable(), nullptr);
+  host.add_directory("/sys/firmware/efi/efivars");
+  EXPECT_NE(read_boot(host).loader.unreadable(), nullptr);
+  host.add_file("/sys/firmware/efi/efivars/BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c", "x");
   EXPECT_TRUE(read_boot(host).loader.is_absent());
   host.add_file(kLoaderInfo, "\x06\0\0\0G\0R\0U\0B\0\0\0X\0"s);
   EXPECT_EQ(read_boot(host).loader.value_or(""), "GRUB");
