@@ -74,7 +74,7 @@ struct Facts {
   PlatformFacts platform;
   SessionFacts session;
   UserFacts user;
-  Fact<FirmwareFiles> gpu_firmware;  // for i915 and xe; absent: no place has a file for them
+  Fact<FirmwareFiles> gpu_firmware;  // for i915 and xe; absent: no place for any
   BootFacts boot;
   QemuFacts qemu;
   VirtualMachineFacts virtual_machines;

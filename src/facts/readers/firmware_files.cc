@@ -24,9 +24,13 @@ std::vector<std::string> places(const HostReader& host, std::string_view release
 
 Fact<FirmwareFiles> read_gpu_firmware(const HostReader& host, std::string_view release) {
   FirmwareFiles files;
+  bool looked = false;
   for (const std::string& place : places(host, release)) {
     // Most of the places are not there: one question instead of two.
-    if (!host.exists(place)) continue;
+    const auto found = host.status(place);
+    if (!found && found.error().code == ErrorCode::NotFound) continue;
+    if (!found) return fact_from_error<FirmwareFiles>(found.error(), place);
+    looked = true;
     for (const char* folder : {"i915", "xe"}) {
       const std::string directory = join_path(place, folder);
       const auto names = host.list_directory(directory);
@@ -35,7 +39,7 @@ Fact<FirmwareFiles> read_gpu_firmware(const HostReader& host, std::string_view r
       for (const std::string& name : *names) add_firmware_file(files, place, folder, name);
     }
   }
-  if (files.empty()) return {Absent{}, "/lib/firmware"};
+  if (!looked) return {Absent{}, "/lib/firmware"};
   return {std::move(files), "/lib/firmware"};
 }
 
