@@ -142,7 +142,7 @@ constexpr Rule kRules[] = {
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
      .fixer = Fixer::User,
-     .title = N_("The GuC's firmware is there, which makes virtual functions"),
+     .title = N_("The GuC's firmware file is there, without which there are no virtual functions"),
      .why = N_("The GuC inside the GPU shares its time among the virtual functions. The driver "
                "loads its program from {file}; without that there are none."),
      .remedy = N_("Install linux-firmware (Debian: firmware-intel-graphics, before Debian 13 "

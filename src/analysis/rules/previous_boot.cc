@@ -46,7 +46,7 @@ constexpr Rule kRules[] = {
      .scope = RuleScope::Machine,
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
-     .title = N_("The machine did not hang before it was started this time"),
+     .title = N_("The boot before did not end with a hang"),
      .why = N_("The boot before ended with a hang: its last lines tell of one, and nothing of a "
                "shutdown. With a vGPU in use, the guest's driver is the first to suspect."),
      .remedy = N_("Read the rest: journalctl -k -b -1. With GVT-g: i915.enable_guc=0 on the "
@@ -57,7 +57,7 @@ constexpr Rule kRules[] = {
      .scope = RuleScope::Machine,
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
-     .title = N_("The machine was shut down in order while no vGPU was in use"),
+     .title = N_("The boot before did not end while a vGPU was in use"),
      .why = N_("The boot before ended without a shutdown while a vGPU was in use. If you did not "
                "switch it off by hand, it froze so hard that it could not even write that down."),
      .remedy = N_("If it froze: see the remedies for GVT-g's freezes (cleave rules), and let the "
