@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include "app/capture_archive.h"
 #include "app/capture_list.h"
@@ -123,6 +124,47 @@ std::optional<FileOwner> owner_of_files() {
   return FileOwner{.user = *user, .group = *group};
 }
 
+// login.defs(5): UID_MIN to UID_MAX, the accounts of people.
+constexpr std::uint32_t kFirstPerson = 1000;
+constexpr std::uint32_t kLastPerson = 60000;
+
+// Adds people's accounts of passwd(5). All accounts' names go into `known`.
+void add_accounts(std::string_view passwd, std::vector<std::string>& users,
+                  std::set<std::string, std::less<>>& known) {
+  for (const std::string_view line : lines(passwd)) {
+    const auto parts = split(line, ':');
+    if (parts.size() < 4) continue;
+    known.emplace(parts[0]);
+    const auto id = parse_unsigned<std::uint32_t>(parts[2]);
+    if (id && *id >= kFirstPerson && *id <= kLastPerson) users.emplace_back(parts[0]);
+  }
+}
+
+// Who is logged in, may be in groups, and has an account: /etc/group and logind's files, which the
+// doctor reads, name people.
+void add_people(const HostReader& host, std::vector<std::string>& users) {
+  std::set<std::string, std::less<>> known = {"root"};
+  const auto passwd = host.read_file("/etc/passwd");
+  if (passwd) add_accounts(*passwd, users, known);
+  // Of accounts that a directory service has, only these files tell.
+  const auto groups = host.read_file("/etc/group");
+  for (const UserGroup& group : parse_groups(groups ? *groups : std::string())) {
+    for (const std::string& member : group.members) {
+      if (passwd && !known.contains(member)) users.push_back(member);
+    }
+    const bool is_persons = group.id >= kFirstPerson && group.id <= kLastPerson;
+    if (is_persons) users.push_back(group.name);
+  }
+  const auto names = host.list_directory("/run/systemd/users");
+  for (const std::string& name : names ? *names : std::vector<std::string>()) {
+    if (parse_unsigned<std::uint32_t>(name).value_or(0) < kFirstPerson) continue;
+    const auto text = host.read_file(join_path("/run/systemd/users", name));
+    for (const std::string_view line : lines(text ? *text : std::string())) {
+      if (line.starts_with("NAME=")) users.emplace_back(trim(line.substr(5)));
+    }
+  }
+}
+
 }  // namespace
 
 Identity identity_of(const HostReader& host) {
@@ -137,6 +179,7 @@ Identity identity_of(const HostReader& host) {
     const auto names = host.list_directory(homes);
     if (names) identity.users.insert(identity.users.end(), names->begin(), names->end());
   }
+  add_people(host, identity.users);
   return identity;
 }
 

@@ -10,8 +10,9 @@ namespace {
 
 using Names = std::set<std::string, std::less<>>;
 
-constexpr std::array<std::string_view, 9> kFoldersForPeople = {
-    "/etc/", "/boot/", "/efi/", "/usr/lib/", "/lib/", "/run/", "/home/", "/root/", "/var/"};
+constexpr std::array<std::string_view, 10> kFoldersForPeople = {
+    "/.journal/", "/etc/", "/boot/", "/efi/",  "/usr/lib/",
+    "/lib/",      "/run/", "/home/", "/root/", "/var/"};
 constexpr std::array<std::string_view, 4> kFilesForPeople = {"/proc/cmdline", "/proc/version",
                                                              "/dev/kmsg", "/var/log/kern.log"};
 // Below the folders for people, but made by the kernel's build.

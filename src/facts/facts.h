@@ -9,6 +9,7 @@
 #include "facts/boot.h"
 #include "facts/dmar.h"
 #include "facts/fact.h"
+#include "facts/firmware_files.h"
 #include "facts/iommu_registers.h"
 #include "facts/ivrs.h"
 #include "facts/kernel.h"
@@ -16,13 +17,17 @@
 #include "facts/pci.h"
 #include "facts/platform.h"
 #include "facts/qemu.h"
+#include "facts/session.h"
 #include "facts/virtual_machines.h"
+#include "facts/virtualisation_switch.h"
 
 namespace cleave {
 
 struct CpuFacts {
   std::string vendor;  // "GenuineIntel"
   std::string model;   // "Intel(R) Core(TM) i5-10210U CPU @ 1.60GHz"
+  std::uint32_t family = 0;
+  std::uint32_t model_number = 0;
   bool vmx = false;
   bool svm = false;
   bool hypervisor = false;  // this machine is itself a virtual one
@@ -32,6 +37,7 @@ struct CpuFacts {
 struct KvmFacts {
   Fact<bool> node;        // known true: /dev/kvm is a device node
   Fact<bool> accessible;  // the user may open it for reading and writing
+  NodeAccess rights;      // of the node, if it is there
 };
 
 struct IommuFacts {
@@ -52,6 +58,7 @@ struct MemoryLockLimit {
 
 struct Facts {
   Fact<CpuFacts> cpu;
+  Fact<VirtualisationSwitch> virtualisation_switch;  // absent: no module msr, no such processor
   KvmFacts kvm;
   KernelFacts kernel;
   IommuFacts iommu;
@@ -65,6 +72,9 @@ struct Facts {
   Fact<std::vector<std::string>> render_nodes;  // /dev/dri/renderD*
   Fact<std::vector<DrmCard>> drm_cards;         // absent: the kernel has no graphics drivers
   PlatformFacts platform;
+  SessionFacts session;
+  UserFacts user;
+  Fact<FirmwareFiles> gpu_firmware;  // for i915 and xe; absent: no place for any
   BootFacts boot;
   QemuFacts qemu;
   VirtualMachineFacts virtual_machines;

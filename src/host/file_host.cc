@@ -25,6 +25,7 @@
 #include "base/fd.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "host/journal.h"
 
 namespace cleave {
 namespace {
@@ -114,6 +115,38 @@ class FileHost final : public HostWriter {
       content.append(buffer.data(), static_cast<size_t>(count));
       if (content.size() > limit) return read_error(EFBIG, path);
     }
+  }
+
+  [[nodiscard]] Result<std::string> read_at(std::string_view path, std::uint64_t offset,
+                                            std::size_t length) const override {
+    const OwnedFd file = TRY(open_below_root(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    std::string bytes(length, '\0');
+    std::size_t done = 0;
+    while (done < length) {
+      const ssize_t count = ::pread(file.get(), bytes.data() + done, length - done,
+                                    static_cast<off_t>(offset + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return read_error(errno, path);
+      if (count == 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    bytes.resize(done);
+    return bytes;
+  }
+
+  [[nodiscard]] Result<std::string> kernel_journal(int boot,
+                                                   std::size_t most_lines) const override {
+    std::vector<OwnedFd> files;
+    for (const char* place : {"/run/log/journal", "/var/log/journal"}) {
+      TRY(open_journal_files(place, files));
+    }
+    if (files.empty()) return open_error(ENOENT, "/var/log/journal");
+    JournalQuestion question{.boot = boot, .most_lines = most_lines, .running_boot = {}};
+    if (live_) {
+      const std::string id = TRY(read_file("/proc/sys/kernel/random/boot_id", 64));
+      question.running_boot = replace_all(std::string(trim(id)), "-", "");
+    }
+    return read_kernel_journal(files, question);
   }
 
   [[nodiscard]] Result<std::vector<std::string>> list_directory(
@@ -312,6 +345,30 @@ class FileHost final : public HostWriter {
       // EAGAIN: a rename somewhere raced with the lookup (openat2(2)).
       if (errno != EINTR && errno != EAGAIN) return open_error(errno, path);
     }
+  }
+
+  // Adds this machine's journal files below `place`. What is there and closed is an error: what the
+  // others tell would be an older boot's.
+  Result<void> open_journal_files(const std::string& place, std::vector<OwnedFd>& files) const {
+    const Result<std::vector<std::string>> machines = list_directory(place);
+    if (!machines && machines.error().code == ErrorCode::NotFound) return {};
+    if (!machines) return machines.error();
+    // A directory may have journals of other machines, too: of containers, of earlier systems.
+    const Result<std::string> id = read_file("/etc/machine-id", 64);
+    const std::string own(id ? trim(*id) : std::string_view());
+    for (const std::string& machine : *machines) {
+      if (!own.empty() && machine != own) continue;
+      const std::string directory = join_path(place, machine);
+      const Result<std::vector<std::string>> names = list_directory(directory);
+      if (!names && names.error().code != ErrorCode::Denied) continue;  // no directory
+      for (const std::string& name : newest_journal_files(TRY(names))) {
+        if (files.size() >= 2 * kMostJournalFiles) return {};
+        Result<OwnedFd> file = open_below_root(join_path(directory, name), O_RDONLY | O_NONBLOCK);
+        if (!file && file.error().code == ErrorCode::NotFound) continue;
+        files.push_back(TRY(std::move(file)));
+      }
+    }
+    return {};
   }
 
   [[nodiscard]] Result<OwnedFd> open_parent(std::string_view path) const {

@@ -49,6 +49,15 @@ class HostReader {
   // The whole file, at most `limit` bytes; a larger file is Malformed, never cut silently.
   [[nodiscard]] virtual Result<std::string> read_file(
       std::string_view path, std::size_t limit = kDefaultReadLimit) const = 0;
+  // `length` bytes from `offset`, fewer where the file ends: for what is no stream, as the
+  // registers of a processor behind /dev/cpu/0/msr.
+  [[nodiscard]] virtual Result<std::string> read_at(std::string_view path, std::uint64_t offset,
+                                                    std::size_t length) const = 0;
+  // The kernel's last `most_lines` messages of one boot, as the system's journal keeps them, in
+  // dmesg's form: "[    1.234567] message". `boot` counts as journalctl does: 0 is the running
+  // one, -1 the one before. NotFound: the journal has nothing of that boot.
+  [[nodiscard]] virtual Result<std::string> kernel_journal(int boot,
+                                                           std::size_t most_lines) const = 0;
   // Names of the entries without "." and "..", sorted.
   [[nodiscard]] virtual Result<std::vector<std::string>> list_directory(
       std::string_view path) const = 0;
@@ -106,6 +115,12 @@ class HostWriter : public HostReader {
   // Waits, for what the kernel or udev does a moment later.
   virtual void pause(std::chrono::milliseconds length) = 0;
 };
+
+// Where hosts that only remember keep what is no file of the machine. No machine has such paths.
+// "/.journal/kernel-boot-0", "/.journal/kernel-boot-1" for the boot before, …
+std::string kernel_journal_path(int boot);
+// "/dev/cpu/0/msr@0x3a": what read_at answered there.
+std::string piece_path(std::string_view path, std::uint64_t offset);
 
 // Joins with exactly one slash between.
 std::string join_path(std::string_view directory, std::string_view name);

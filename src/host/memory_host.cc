@@ -174,6 +174,32 @@ Result<std::string> MemoryHost::read_file(std::string_view path, std::size_t lim
   return node->content;
 }
 
+Result<std::string> MemoryHost::read_at(std::string_view path, std::uint64_t offset,
+                                        std::size_t length) const {
+  // A node of its own where the place is no plain file.
+  const Result<std::string> real = resolve(path, true);
+  const auto piece = nodes_.find(piece_path(real ? std::string_view(*real) : path, offset));
+  if (piece != nodes_.end()) {
+    const Node& node = piece->second;
+    if (node.error_number != 0) return path_error(node.error_number, path);
+    return node.content.substr(0, length);
+  }
+  const std::string whole = TRY(read_file(path, std::string::npos));
+  return offset < whole.size() ? whole.substr(offset, length) : std::string();
+}
+
+Result<std::string> MemoryHost::kernel_journal(int boot, std::size_t most_lines) const {
+  std::string text = TRY(read_file(kernel_journal_path(boot), std::string::npos));
+  if (most_lines == 0) return std::string();
+  std::size_t start = text.size();
+  for (std::size_t line = 0; line < most_lines && start != 0; ++line) {
+    // The line's own end does not count.
+    const std::size_t end = start < 2 ? std::string::npos : text.rfind('\n', start - 2);
+    start = end == std::string::npos ? 0 : end + 1;
+  }
+  return text.substr(start);
+}
+
 Result<std::vector<std::string>> MemoryHost::list_directory(std::string_view path) const {
   const std::string real = TRY(resolve(path, true));
   const Node& directory = nodes_.find(real)->second;

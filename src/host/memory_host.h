@@ -81,6 +81,9 @@ class MemoryHost final : public HostWriter {
 
   [[nodiscard]] Result<std::string> read_file(std::string_view path,
                                               std::size_t limit = kDefaultReadLimit) const override;
+  [[nodiscard]] Result<std::string> read_at(std::string_view path, std::uint64_t offset,
+                                            std::size_t length) const override;
+  [[nodiscard]] Result<std::string> kernel_journal(int boot, std::size_t most_lines) const override;
   [[nodiscard]] Result<std::vector<std::string>> list_directory(
       std::string_view path) const override;
   [[nodiscard]] Result<std::string> read_link(std::string_view path) const override;
@@ -145,6 +148,10 @@ class MemoryHost final : public HostWriter {
 //   == /dev/kvm c 10:232 0660         a device node, with its mode
 //   == /sys/kernel/iommu_groups/      a directory that is empty
 //   == include comet-lake.machine     what that file says, which stands beside this one
+// What is no file of the machine has reserved paths (kernel_journal_path, piece_path):
+//   == /.journal/kernel-boot-0        the journal's messages of the kernel in the running boot;
+//                                     kernel-boot-1: in the boot before
+//   == /dev/cpu/0/msr@0x3a hex        the bytes that read_at finds in /dev/cpu/0/msr at 0x3a
 // A later entry replaces an earlier one. Lines before the first entry are comments. A content line
 // that starts with "==" is written with a backslash before it. Refuses more than 32 MiB or 100,000
 // entries. `include` gives the text of such a file; without it, and four files deep, there are

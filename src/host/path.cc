@@ -1,10 +1,19 @@
 #include <string>
 #include <vector>
 
+#include "base/format.h"
 #include "base/text.h"
 #include "host/host.h"
 
 namespace cleave {
+
+std::string kernel_journal_path(int boot) {
+  return format("/.journal/kernel-boot-{}", boot < 0 ? -boot : boot);
+}
+
+std::string piece_path(std::string_view path, std::uint64_t offset) {
+  return format("{}@{:#x}", normal_path(path), offset);
+}
 
 std::string join_path(std::string_view directory, std::string_view name) {
   while (directory.ends_with('/')) directory.remove_suffix(1);

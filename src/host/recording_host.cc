@@ -135,6 +135,42 @@ Result<std::string> RecordingHost::read_file(std::string_view path, std::size_t 
   return content;
 }
 
+// As record_content does: the first answer stays, only an error can be bettered.
+void RecordingHost::record_reserved(const std::string& path,
+                                    const Result<std::string>& content) const {
+  const auto known = recorded_.nodes().find(path);
+  const bool is_known = known != recorded_.nodes().end();
+  if (is_known && known->second.error_number == 0) return;
+  if (!is_known && !has_room()) return;
+  MemoryNode node;
+  node.status.kind = FileKind::Regular;
+  node.status.mode = 0600;
+  if (!content) {
+    node.error_number = errno_of(content.error());
+  } else if (content->size() > limits_.file || total_ + content->size() > limits_.total) {
+    node.error_number = kCutFromCapture;
+  } else {
+    node.content = *content;
+    node.status.size = content->size();
+    total_ += content->size();
+  }
+  recorded_.set_node(path, std::move(node));
+}
+
+Result<std::string> RecordingHost::read_at(std::string_view path, std::uint64_t offset,
+                                           std::size_t length) const {
+  const std::string real = walk(path, true);
+  Result<std::string> bytes = inner_.read_at(path, offset, length);
+  if (!real.empty()) record_reserved(piece_path(real, offset), bytes);
+  return bytes;
+}
+
+Result<std::string> RecordingHost::kernel_journal(int boot, std::size_t most_lines) const {
+  Result<std::string> text = inner_.kernel_journal(boot, most_lines);
+  record_reserved(kernel_journal_path(boot), text);
+  return text;
+}
+
 Result<std::vector<std::string>> RecordingHost::list_directory(std::string_view path) const {
   const std::string real = walk(path, true);
   Result<std::vector<std::string>> names = inner_.list_directory(path);

@@ -23,6 +23,9 @@ class RecordingHost final : public HostReader {
 
   [[nodiscard]] Result<std::string> read_file(std::string_view path,
                                               std::size_t limit = kDefaultReadLimit) const override;
+  [[nodiscard]] Result<std::string> read_at(std::string_view path, std::uint64_t offset,
+                                            std::size_t length) const override;
+  [[nodiscard]] Result<std::string> kernel_journal(int boot, std::size_t most_lines) const override;
   [[nodiscard]] Result<std::vector<std::string>> list_directory(
       std::string_view path) const override;
   [[nodiscard]] Result<std::string> read_link(std::string_view path) const override;
@@ -44,6 +47,8 @@ class RecordingHost final : public HostReader {
   const MemoryNode& look_at(const std::string& path) const;
   [[nodiscard]] bool has_room() const { return recorded_.nodes().size() < limits_.nodes; }
   void record_content(const std::string& real, const Result<std::string>& content) const;
+  // What has no node of its own: kept under a reserved path.
+  void record_reserved(const std::string& path, const Result<std::string>& content) const;
   void record_names(const std::string& real, const Result<std::vector<std::string>>& names) const;
 
   const HostReader& inner_;

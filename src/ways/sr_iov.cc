@@ -21,6 +21,7 @@ class SrIovWay final : public Way {
             "host.signed_modules",
             "sr_iov.driver",
             "sr_iov.force_probe",
+            "sr_iov.firmware_file",
             "sr_iov.max_vfs",
             "sr_iov.guc_submission",
             "passthrough.module_vfio_pci",

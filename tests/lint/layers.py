@@ -36,6 +36,7 @@ THIRD_PARTY = {
     "CLI/": {"src/cli/parse.cc"},
     "toml++/": {"src/vm/definition.cc"},
     "png.h": {"src/run/picture.cc"},
+    "systemd/": {"src/host/journal.cc"},
 }
 
 

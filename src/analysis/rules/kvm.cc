@@ -1,5 +1,6 @@
 #include "analysis/rules/checks.h"
 #include "analysis/rules/families.h"
+#include "analysis/rules/node_access.h"
 
 namespace cleave {
 namespace {
@@ -49,11 +50,17 @@ Outcome check_accessible(const Subject& subject) {
   const Facts& facts = subject.facts;
   if (!node_is_there(facts) || !cpu_can(facts).value_or(true)) return Outcome::not_applicable();
   const Fact<bool>& accessible = facts.kvm.accessible;
-  if (const auto unread = missing(accessible)) return Outcome::unknown({*unread});
+  const std::vector<Field> arguments = {
+      {"group", group_that_opens(facts, facts.kvm.rights, "kvm")}};
+  if (const auto unread = missing(accessible)) return Outcome::unknown({*unread}, arguments);
   if (accessible.value_or(false)) {
-    return Outcome::pass({{accessible.source(), "may be opened for reading and writing"}});
+    return Outcome::pass({{accessible.source(), "may be opened for reading and writing"}},
+                         arguments);
   }
-  return Outcome::fail({{accessible.source(), "may not be opened for reading and writing"}});
+  std::vector<Evidence> evidence = {
+      {accessible.source(), "may not be opened for reading and writing"}};
+  if (!facts.kvm.rights.path.empty()) evidence.push_back(access_evidence(facts, facts.kvm.rights));
+  return Outcome::fail(std::move(evidence), arguments);
 }
 
 Outcome check_ignore_msrs(const Subject& subject) {
@@ -62,6 +69,21 @@ Outcome check_ignore_msrs(const Subject& subject) {
   if (!node_is_there(subject.facts)) return Outcome::not_applicable();
   if (!state.certain) return Outcome::unknown({state.evidence});
   return Outcome::fail({state.evidence});
+}
+
+// Which of the two modules runs is told by its parameters; the other one has none.
+Outcome check_nested(const Subject& subject) {
+  if (!node_is_there(subject.facts)) return Outcome::not_applicable();
+  const bool amd = subject.facts.cpu.is_known() && subject.facts.cpu.value()->svm;
+  const char* module = amd ? "kvm_amd" : "kvm_intel";
+  const std::vector<Field> arguments = {{"module", module}};
+  const auto& parameters = subject.facts.kernel.module(module).parameters;
+  const auto nested = parameters.find("nested");
+  if (nested == parameters.end()) return Outcome::not_applicable();
+  if (const auto unread = missing(nested->second)) return Outcome::unknown({*unread}, arguments);
+  const Evidence seen{nested->second.source(), nested->second.value_or("absent")};
+  return is_kernel_true(nested->second.value_or("N")) ? Outcome::pass({seen}, arguments)
+                                                      : Outcome::fail({seen}, arguments);
 }
 
 constexpr Rule kRules[] = {
@@ -91,7 +113,7 @@ constexpr Rule kRules[] = {
      .fixer = Fixer::User,
      .title = N_("You may use KVM"),
      .why = N_("QEMU runs as you, never as root, and you may not open /dev/kvm."),
-     .remedy = N_("Add yourself to its group and log in again: sudo usermod -aG kvm $USER"),
+     .remedy = N_("Add yourself to its group and log in again: sudo usermod -aG {group} $USER"),
      .check = check_accessible},
     {.id = "kvm.ignore_msrs",
      .scope = RuleScope::Machine,
@@ -103,6 +125,17 @@ constexpr Rule kRules[] = {
      .remedy = N_("For a Windows guest: echo 1 > /sys/module/kvm/parameters/ignore_msrs, or "
                   "kvm.ignore_msrs=1 on the kernel's command line."),
      .check = check_ignore_msrs},
+    {.id = "kvm.nested",
+     .scope = RuleScope::Machine,
+     .level = RuleLevel::Advice,
+     .fixer = Fixer::User,
+     .title = N_("Guests may run VMs of their own ({module}.nested)"),
+     .why = N_("A guest cannot start VMs: no WSL 2, no Hyper-V and no memory integrity in Windows, "
+               "no KVM in Linux. A guest that only works with its GPU does without, and Intel's "
+               "Windows driver even better."),
+     .remedy = N_("If a guest shall run VMs: {module}.nested=1 on the kernel's command line, and "
+                  "the CPU model “host” for the VM."),
+     .check = check_nested},
 };
 
 }  // namespace

@@ -118,6 +118,17 @@ bool any_display(const std::vector<DrmCard>& cards) {
 }
 
 // The display that a person would lose: outputs in use on this GPU, or the firmware's console.
+// The desktop that would lose its screen, as logind knows it.
+std::optional<Evidence> desktop_session(const Facts& facts) {
+  const Fact<std::vector<LoginSession>>& sessions = facts.session.sessions;
+  for (const LoginSession& session : sessions.value_or({})) {
+    if (!session.is_graphical() || session.remote || session.seat.empty()) continue;
+    return Evidence{sessions.source(),
+                    format("{} {} on {}", session.klass, session.type, session.seat)};
+  }
+  return std::nullopt;
+}
+
 Outcome check_host_display(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
   const auto gpus = gpus_of(subject.facts);
@@ -125,9 +136,10 @@ Outcome check_host_display(const Subject& subject) {
   if (cards != nullptr) {
     for (const DrmCard& card : *cards) {
       if (card.pci != gpu.address || card.connected.empty()) continue;
-      return Outcome::fail(
-          {{subject.facts.drm_cards.source() + "/" + card.name, join(card.connected, " ")}},
-          {{"outputs", join(card.connected, ", ")}});
+      std::vector<Evidence> evidence = {
+          {subject.facts.drm_cards.source() + "/" + card.name, join(card.connected, " ")}};
+      if (auto desktop = desktop_session(subject.facts)) evidence.push_back(std::move(*desktop));
+      return Outcome::fail(std::move(evidence), {{"outputs", join(card.connected, ", ")}});
     }
   }
   if (gpus.size() == 1) {

@@ -4,6 +4,7 @@
 
 #include "analysis/rules/checks.h"
 #include "analysis/rules/families.h"
+#include "analysis/rules/node_access.h"
 
 namespace cleave {
 namespace {
@@ -29,12 +30,13 @@ Outcome check_render_access(const Subject& subject) {
   const DrmCard* card = card_of(subject);
   if (card == nullptr || card->render_node.empty()) return Outcome::not_applicable();
   const std::string path = "/dev/dri/" + card->render_node;
-  const std::vector<Field> arguments = {{"path", path}};
+  std::vector<Field> arguments = {{"path", path}, {"group", "render"}};
   const auto& nodes = subject.facts.platform.render_nodes;
   if (const auto unread = missing(nodes)) return Outcome::unknown({*unread}, arguments);
   for (const NodeAccess& node : nodes.value_or({})) {
     if (node.path != path) continue;
-    const Evidence seen{path, format("mode {:04o}, group {}", node.mode, node.group)};
+    const Evidence seen = access_evidence(subject.facts, node);
+    arguments.back() = {"group", group_that_opens(subject.facts, node, "render")};
     return node.usable ? Outcome::pass({seen}, arguments) : Outcome::fail({seen}, arguments);
   }
   return Outcome::fail({{path, "absent"}}, arguments);
@@ -74,7 +76,7 @@ constexpr Rule kRules[] = {
      .title = N_("You may use the GPU's render node"),
      .why = N_("QEMU runs as you, and {path} is not open to you."),
      .remedy = N_("Log in at the machine itself (then logind opens it), or join the group: sudo "
-                  "usermod -aG render $USER, and log in again."),
+                  "usermod -aG {group} $USER, and log in again."),
      .check = check_render_access},
     {.id = "virtio_gpu.kernel_blobs",
      .scope = RuleScope::Gpu,

@@ -20,6 +20,10 @@ std::string_view value_of(std::string_view line) {
   return colon == std::string_view::npos ? std::string_view() : trim(line.substr(colon + 1));
 }
 
+std::uint32_t number_of(std::string_view line) {
+  return parse_unsigned<std::uint32_t>(value_of(line)).value_or(0);
+}
+
 }  // namespace
 
 Fact<CpuFacts> read_cpu(const HostReader& host) {
@@ -33,6 +37,8 @@ Fact<CpuFacts> read_cpu(const HostReader& host) {
     if (cpu.threads > 1) continue;
     if (line.starts_with("vendor_id")) cpu.vendor = value_of(line);
     if (line.starts_with("model name")) cpu.model = value_of(line);
+    if (line.starts_with("cpu family")) cpu.family = number_of(line);
+    if (line.starts_with("model\t")) cpu.model_number = number_of(line);
     if (line.starts_with("flags")) {
       const auto flags = words(value_of(line));
       flags_seen = !flags.empty();
@@ -44,6 +50,24 @@ Fact<CpuFacts> read_cpu(const HostReader& host) {
   // Without flags nobody can say that the processor has no VMX.
   if (!flags_seen) return Unreadable{.path = path, .why = "no flags of an x86 processor"};
   return {std::move(cpu), path};
+}
+
+Fact<VirtualisationSwitch> read_virtualisation_switch(const HostReader& host,
+                                                      const Fact<CpuFacts>& cpu) {
+  // Documentation: msr(4). Firmware sets all processors alike, so the first one's is taken.
+  const std::string path = "/dev/cpu/0/msr";
+  const CpuFacts* seen = cpu.value();
+  if (seen == nullptr) return {Absent{}, path};
+  const bool amd = seen->vendor == "AuthenticAMD" || seen->vendor == "HygonGenuine";
+  if (!amd && seen->vendor != "GenuineIntel") return {Absent{}, path};
+  // A VM's registers are what its hypervisor makes of them.
+  if (seen->hypervisor) return {Absent{}, path};
+  const std::uint32_t index = amd ? kAmdVmControl : kIntelFeatureControl;
+  const auto bytes = host.read_at(path, index, 8);
+  if (!bytes) return fact_from_error<VirtualisationSwitch>(bytes.error(), path);
+  const auto found = parse_virtualisation_switch(index, *bytes);
+  if (!found) return Unreadable{.path = path, .why = "not eight bytes"};
+  return {*found, path};
 }
 
 }  // namespace cleave

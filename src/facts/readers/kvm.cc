@@ -17,9 +17,14 @@ KvmFacts read_kvm(const HostReader& host) {
   const bool is_kvm = status->kind == FileKind::CharacterDevice &&
                       status->device_major == kMiscMajor && status->device_minor == kKvmMinor;
   kvm.node = Fact<bool>(is_kvm, path);
+  kvm.rights.path = path;
+  kvm.rights.mode = status->mode;
+  kvm.rights.user = status->user;
+  kvm.rights.group = status->group;
   const auto allowed = host.may_access(path, Access::ReadWrite);
   kvm.accessible =
       allowed ? Fact<bool>(*allowed, path) : fact_from_error<bool>(allowed.error(), path);
+  kvm.rights.usable = kvm.accessible.value_or(false);
   return kvm;
 }
 

@@ -46,6 +46,7 @@ Facts read_facts(const HostReader& host) {
   facts.is_live = host.is_live();
   facts.is_root = read_is_root(host);
   facts.cpu = read_cpu(host);
+  facts.virtualisation_switch = read_virtualisation_switch(host, facts.cpu);
   facts.kvm = read_kvm(host);
   facts.iommu = read_iommu(host);
   facts.memory_lock = read_memory_lock_limit(host);
@@ -59,6 +60,9 @@ Facts read_facts(const HostReader& host) {
   facts.qemu = read_qemu(host);
   facts.virtual_machines = read_virtual_machines(host);
   facts.kernel_log = read_kernel_log(host);
+  facts.previous_boot_log = read_previous_boot_log(host);
+  facts.session = read_session(host);
+  facts.user = read_user(host);
 
   facts.pci_devices = read_pci_devices(host);
   facts.mdev_parents = read_mdev_parents(host);
@@ -71,6 +75,7 @@ Facts read_facts(const HostReader& host) {
     facts.kernel.config =
         Unreadable{.path = facts.kernel.release.source(), .why = "no kernel release"};
   }
+  facts.gpu_firmware = read_gpu_firmware(host, facts.kernel.release.value_or(""));
   read_modules(host, wanted_modules(facts), facts.kernel);
   return facts;
 }

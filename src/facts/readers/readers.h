@@ -59,7 +59,15 @@ Fact<std::string> read_distribution(const HostReader& host);
 Fact<std::vector<std::string>> read_render_nodes(const HostReader& host);
 bool read_is_root(const HostReader& host);
 
-Fact<std::string> read_kernel_log(const HostReader& host);          // kernel_log.cc
+Fact<std::string> read_kernel_log(const HostReader& host);         // kernel_log.cc
+Fact<std::string> read_previous_boot_log(const HostReader& host);  // kernel_log.cc
+SessionFacts read_session(const HostReader& host);                 // session.cc
+UserFacts read_user(const HostReader& host);                       // session.cc
+Fact<FirmwareFiles> read_gpu_firmware(const HostReader& host,
+                                      std::string_view release);  // firmware_files.cc
+// Of the processor `cpu`, Intel's or AMD's register (cpu.cc).
+Fact<VirtualisationSwitch> read_virtualisation_switch(const HostReader& host,
+                                                      const Fact<CpuFacts>& cpu);
 PlatformFacts read_platform(const HostReader& host);                // platform.cc
 BootFacts read_boot(const HostReader& host);                        // boot.cc
 QemuFacts read_qemu(const HostReader& host);                        // qemu.cc

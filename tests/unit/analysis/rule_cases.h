@@ -144,5 +144,6 @@ std::vector<Case> passthrough_cases();
 std::vector<Case> virtio_gpu_cases();
 std::vector<Case> host_cases();
 std::vector<Case> boot_cases();
+std::vector<Case> surroundings_cases();
 
 }  // namespace cleave::testing

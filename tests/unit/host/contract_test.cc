@@ -107,6 +107,14 @@ TEST_P(HostContract, AFileBeyondTheLimitIsRefusedAndNotCut) {
   EXPECT_FALSE(host().read_file("/x", 99));
 }
 
+TEST_P(HostContract, PiecesOfFilesAreReadWhereTheyStand) {
+  machine().add_file("/x", "0123456789");
+  EXPECT_EQ(*host().read_at("/x", 0, 4), "0123");
+  EXPECT_EQ(*host().read_at("/x", 8, 4), "89");
+  EXPECT_EQ(*host().read_at("/x", 99, 4), "");
+  EXPECT_EQ(code(host().read_at("/no", 0, 4)), ErrorCode::NotFound);
+}
+
 TEST_P(HostContract, MissingThingsAreNotFound) {
   machine().add_file("/file", "");
   for (const char* path : {"/no", "/no/where", "/file/below"}) {
@@ -118,6 +126,7 @@ TEST_P(HostContract, MissingThingsAreNotFound) {
     EXPECT_EQ(code(host().may_access(path, Access::Read)), ErrorCode::NotFound) << path;
     EXPECT_FALSE(host().exists(path));
   }
+  EXPECT_EQ(code(host().kernel_journal(0, 10)), ErrorCode::NotFound);
 }
 
 TEST_P(HostContract, DirectoriesAreListedSortedAndWithoutDots) {
