@@ -11,7 +11,7 @@ std::vector<const Rule*> list_rules() {
   const std::array families = {
       cpu_rules(),         kvm_rules(),        iommu_rules(), host_rules(),       limits_rules(),
       display_rules(),     gpu_rules(),        gvt_g_rules(), gvt_g_trap_rules(), sr_iov_rules(),
-      passthrough_rules(), virtio_gpu_rules(), log_rules()};
+      passthrough_rules(), virtio_gpu_rules(), qemu_rules(),  log_rules()};
   std::vector<const Rule*> rules;
   for (const std::span<const Rule> family : families) {
     for (const Rule& rule : family) rules.push_back(&rule);

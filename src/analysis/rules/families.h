@@ -19,6 +19,7 @@ std::span<const Rule> sr_iov_rules();
 std::span<const Rule> passthrough_rules();
 std::span<const Rule> virtio_gpu_rules();
 std::span<const Rule> host_rules();
+std::span<const Rule> qemu_rules();
 std::span<const Rule> log_rules();
 
 }  // namespace cleave

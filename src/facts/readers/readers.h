@@ -59,10 +59,12 @@ Fact<std::string> read_distribution(const HostReader& host);
 Fact<std::vector<std::string>> read_render_nodes(const HostReader& host);
 bool read_is_root(const HostReader& host);
 
-Fact<std::string> read_kernel_log(const HostReader& host);          // kernel_log.cc
-PlatformFacts read_platform(const HostReader& host);                // platform.cc
-BootFacts read_boot(const HostReader& host);                        // boot.cc
-QemuFacts read_qemu(const HostReader& host);                        // qemu.cc
+Fact<std::string> read_kernel_log(const HostReader& host);  // kernel_log.cc
+PlatformFacts read_platform(const HostReader& host);        // platform.cc
+BootFacts read_boot(const HostReader& host);                // boot.cc
+// qemu.cc; `kept_in`: the directories where answers of QEMU are, the first that has any decides.
+QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept_in);
+void read_packages(const HostReader& host, QemuFacts& qemu);        // packages.cc: fills versions
 VirtualMachineFacts read_virtual_machines(const HostReader& host);  // virtual_machines.cc
 Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host);  // drm.cc
 

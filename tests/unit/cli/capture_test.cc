@@ -56,8 +56,11 @@ INSTANTIATE_TEST_SUITE_P(Machines, CapturedMachine,
                                            "comet-lake-plain", "comet-lake-ready",
                                            "gemini-lake-unsupported", "kabylake-guc", "long-domain",
                                            "mtty-mdpy-mbochs", "no-config", "no-gpu-vm",
-                                           "nvidia-only", "tiger-lake", "unreadable"),
-                         [](const auto& machine) { return replace_all(machine.param, "-", "_"); });
+                                           "nvidia-only", "tiger-lake", "unreadable",
+                                           "with-qemu-8.2", "with-qemu-10.1"),
+                         [](const auto& machine) {
+                           return replace_all(replace_all(machine.param, "-", "_"), ".", "_");
+                         });
 
 TEST(LiveCapture, GivesTheSameDiagnosis) {
   const auto host = live_host();
@@ -66,6 +69,48 @@ TEST(LiveCapture, GivesTheSameDiagnosis) {
   Scrubber scrubber(identity_of(*host));
   scrubber.settle();
   EXPECT_EQ(captured, scrubber.scrub(doctor_of(*host), TextKind::Technical));
+}
+
+// Whoever kept QEMU's answers, and wherever: a diagnosis from the capture finds them, and the place
+// is in no bundle.
+TEST(Capture, KeepsQemusAnswersAndOfPackagesOnlyTheirVersions) {
+  MemoryHost host = testing::load_machine("with-qemu-9.2");
+  const std::string name = "/qemu-system-x86_64-35fbf3952134b61f.json";
+  const std::string answers = *host.read_file(kSystemQemuAnswers + name);
+  host.forget("/var/cache");
+  host.add_file("/data/mina/answers" + name, answers);
+  const FactPlaces places = {.qemu_answers = {"/data/mina/answers", kSystemQemuAnswers}};
+  const std::string status = *host.read_file("/var/lib/dpkg/status");
+  host.add_file("/var/lib/dpkg/status",
+                "Package: secret\nStatus: install ok installed\n\n" + status);
+  host.add_directory("/opt/secret-tool");
+  host.add_file("/proc/sys/kernel/hostname", "mesa\n");  // a word that decides
+  const Capture opened = packed_and_opened(capture_machine(host, "0", 1, places));
+  const QemuFacts there = read_facts(host, places).qemu;
+  const QemuFacts captured = read_facts(opened.machine).qemu;
+  ASSERT_TRUE(captured.programs.is_known());
+  EXPECT_TRUE(captured.programs.value()->front().abilities.is_known());
+  EXPECT_EQ(captured.programs.value()->front().abilities,
+            there.programs.value()->front().abilities);
+  EXPECT_EQ(captured.programs.value()->front().identity, there.programs.value()->front().identity);
+  EXPECT_EQ(captured.virglrenderer, there.virglrenderer);
+  EXPECT_EQ(captured.mesa, there.mesa);
+  for (const auto& [path, node] : opened.machine.nodes()) {
+    EXPECT_EQ(path.find("mina"), std::string::npos);
+    EXPECT_EQ((path + node.content).find("secret"), std::string::npos) << path;
+  }
+}
+
+TEST(Capture, OfPacmansListOnlyWhatIsAskedFor) {
+  MemoryHost host = testing::load_machine("with-qemu-10.1");
+  host.add_file("/var/lib/pacman/local/secret-1.0-1/desc", "");
+  host.add_file("/opt/qemu-11/bin/qemu-system-x86_64", "", 0755);
+  const Capture opened = packed_and_opened(capture_machine(host, "0", 1));
+  EXPECT_EQ(read_facts(opened.machine).qemu.virglrenderer, read_facts(host).qemu.virglrenderer);
+  EXPECT_EQ(read_facts(opened.machine).qemu.programs.value_or({}).size(), 2U);
+  for (const auto& [path, node] : opened.machine.nodes()) {
+    EXPECT_EQ(path.find("secret"), std::string::npos);
+  }
 }
 
 TEST(Capture, NothingPrivateIsInTheBundle) {
