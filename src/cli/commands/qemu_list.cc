@@ -1,4 +1,5 @@
 // cleave qemu list: the QEMU programs of this machine and what each can do for a shared GPU.
+#include <algorithm>
 #include <utility>
 
 #include "app/qemu.h"
@@ -102,9 +103,10 @@ void say_table(const CommandContext& context, const std::vector<QemuProgram>& pr
   std::string text = table(rows);
   while (text.ends_with('\n')) text.pop_back();
   context.say_text(text);
-  context.say(
-      {N_("VIRGL, VENUS, NATIVE: OpenGL, Vulkan and the GPU's own driver in a Linux guest "
-          "(virtio-gpu). VGPU: shows a vGPU's picture; RAMFB: while it boots, too.")});
+  const Message legend = {
+      N_("VIRGL, VENUS, NATIVE: OpenGL, Vulkan and the GPU's own driver in a Linux guest "
+         "(virtio-gpu). VGPU: shows a vGPU's picture; RAMFB: while it boots, too.")};
+  context.say_text(wrap(translate(legend), std::min<std::size_t>(terminal_width(), 100)));
 }
 
 Result<ExitStatus> run(CommandContext& context) {

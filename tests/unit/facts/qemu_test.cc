@@ -89,8 +89,7 @@ TEST(QemuReplies, AreUnderstood) {
 }
 
 TEST(QemuReplies, NonsenseGivesNothing) {
-  for (const char* text : {"null", "[]", "{}", "3", R"("x")", R"([{"name":3},null,[],"x"])",
-                           R"([{"name":"query-display-options","ret-type":"nowhere"}])"}) {
+  for (const char* text : {"null", "[]", "{}", "3", R"("x")", R"([{"name":3},null,[],"x"])"}) {
     const Json reply = json_of(text);
     std::string package;
     EXPECT_FALSE(version_in_reply(reply, package)) << text;
@@ -99,6 +98,14 @@ TEST(QemuReplies, NonsenseGivesNothing) {
     EXPECT_TRUE(accelerators_in_reply(reply).empty());
     EXPECT_FALSE(has_command_line_option(reply, "sandbox"));
     EXPECT_FALSE(schema_in_reply(reply).opengl);
+  }
+}
+
+TEST(QemuReplies, ASchemaThatLeadsNowhereHasNoOpenGl) {
+  for (const char* text : {R"([{"name":"query-display-options","ret-type":"nowhere"}])",
+                           R"([{"name":"query-display-options","ret-type":"1"},{"name":"1",
+                               "members":[{"name":"type","type":"1"}]}])"}) {
+    EXPECT_FALSE(schema_in_reply(json_of(text)).opengl);
   }
 }
 
@@ -218,7 +225,8 @@ class QemuReader : public ::testing::Test {
     return programs.empty() ? QemuProgram() : programs.front();
   }
   std::string why_unknown() {
-    const Unreadable* unknown = program().abilities.unreadable();
+    const QemuProgram one = program();
+    const Unreadable* unknown = one.abilities.unreadable();
     return unknown == nullptr ? "" : unknown->why;
   }
   std::string keep(const std::string& directory) {
