@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
@@ -9,9 +10,11 @@
 
 #include "app/capture_archive.h"
 #include "app/capture_list.h"
+#include "app/capture_trim.h"
 #include "app/owner.h"
 #include "base/text.h"
 #include "facts/readers/read_facts.h"
+#include "facts/readers/readers.h"
 #include "host/recording_host.h"
 
 namespace cleave {
@@ -74,14 +77,17 @@ std::string scrubbed_content(const Scrubber& scrubber, const std::string& path,
   return scrubber.scrub(without_useless_parts(path, node.content), kind);
 }
 
-// A name that is no text cannot be in a manifest. What was there stays unknown.
+// A name that is no text cannot be in a manifest. What was there stays unknown. What nobody needs
+// to know is left out, too.
 MemoryHost without_strange_names(const MemoryHost& machine) {
+  const CaptureTrim trim(machine);
   MemoryHost plain;
   plain.become_capture();
   plain.set_user_id(machine.user_id());
   for (const auto& [path, node] : machine.nodes()) {
     MemoryNode kept = node;
-    if (!is_capturable_path(path)) continue;
+    if (!is_capturable_path(path) || trim.drops(path)) continue;
+    CaptureTrim::shorten(path, kept);
     const bool is_link = node.status.kind == FileKind::Symlink;
     if (is_link && (printable(node.content) != node.content || node.content.empty())) {
       kept = MemoryNode();
@@ -90,6 +96,38 @@ MemoryHost without_strange_names(const MemoryHost& machine) {
     plain.set_node(path, std::move(kept));
   }
   return plain;
+}
+
+// A directory with all above it, whatever the machine had there.
+void make_directory(MemoryHost& machine, std::string_view path) {
+  const auto known = machine.nodes().find(path);
+  const bool is_there = known != machine.nodes().end() && known->second.error_number == 0;
+  if (is_there || path == "/") return;
+  make_directory(machine, directory_name(path));
+  MemoryNode node;
+  node.status = {.kind = FileKind::Directory, .mode = 0755};
+  node.listed = false;
+  machine.set_node(path, std::move(node));
+}
+
+// QEMU's answers that the caller keeps at a place of their own stand where a diagnosis from the
+// capture looks for them. Nothing else of that place is recorded.
+void add_qemu_answers(const HostReader& host, const FactPlaces& places, MemoryHost& machine) {
+  const QemuFacts qemu = read_qemu(host, places.qemu_answers);
+  for (const QemuProgram& program : qemu.programs.value_or({})) {
+    const auto status = host.status(program.kept_in);
+    if (program.kept_in.empty() || directory_name(program.kept_in) == kSystemQemuAnswers ||
+        !status) {
+      continue;
+    }
+    MemoryNode node;
+    node.status = *status;
+    const auto text = host.read_file(program.kept_in, kQemuFileLimit);
+    node.read_error = text ? 0 : std::max(text.error().error_number, 1);
+    if (text) node.content = *text;
+    make_directory(machine, kSystemQemuAnswers);
+    machine.set_node(join_path(kSystemQemuAnswers, base_name(program.kept_in)), std::move(node));
+  }
 }
 
 bool is_denied(int error_number) { return error_number == EACCES || error_number == EPERM; }
@@ -204,13 +242,14 @@ ScrubbedMachine scrub_machine(const MemoryHost& machine, const Identity& identit
 }
 
 Capture capture_machine(const HostReader& host, const std::string& cleave_version,
-                        std::uint64_t time) {
+                        std::uint64_t time, const FactPlaces& places) {
   const RecordingHost recorder(host);
   // First, so that the limits never take from the diagnosis.
   const Facts facts = read_facts(recorder);
   read_capture_rows(recorder);
-  ScrubbedMachine clean =
-      scrub_machine(without_strange_names(recorder.recorded()), identity_of(host));
+  MemoryHost machine = without_strange_names(recorder.recorded());
+  add_qemu_answers(host, places, machine);
+  ScrubbedMachine clean = scrub_machine(machine, identity_of(host));
   Capture capture;
   capture.cleave_version = cleave_version;
   capture.kernel = facts.kernel.release.value_or("");

@@ -9,6 +9,7 @@
 #include "app/capture_bundle.h"
 #include "app/privacy.h"
 #include "base/result.h"
+#include "facts/readers/read_facts.h"
 #include "host/host.h"
 #include "host/private_file.h"
 
@@ -28,7 +29,7 @@ Identity identity_of(const HostReader& host);
 // Looks through `host` and starts no process. `time` in seconds since 1970. Nothing in it fails:
 // what could not be read is in the capture as unreadable.
 Capture capture_machine(const HostReader& host, const std::string& cleave_version,
-                        std::uint64_t time);
+                        std::uint64_t time, const FactPlaces& places = {});
 
 struct WrittenCapture {
   std::size_t files = 0;

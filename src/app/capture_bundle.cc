@@ -48,6 +48,7 @@ void set_status(Json& row, const FileStatus& status) {
   set_unless_zero(row, "group", status.group);
   set_unless_zero(row, "size", status.size);
   set_unless_zero(row, "inode", status.inode);
+  set_unless_zero(row, "modified", status.modified);
   set_unless_zero(row, "major", status.device_major);
   set_unless_zero(row, "minor", status.device_minor);
 }
@@ -172,6 +173,7 @@ FileStatus read_status(Row& row) {
   status.group = row.number<std::uint32_t>("group");
   status.size = row.number<std::uint64_t>("size");
   status.inode = row.number<std::uint64_t>("inode");
+  status.modified = row.number<std::uint64_t>("modified");
   status.device_major = row.number<std::uint32_t>("major");
   status.device_minor = row.number<std::uint32_t>("minor");
   return status;

@@ -15,9 +15,9 @@ constexpr std::array<std::string_view, 10> kFoldersForPeople = {
     "/lib/",      "/run/", "/home/", "/root/", "/var/"};
 constexpr std::array<std::string_view, 4> kFilesForPeople = {"/proc/cmdline", "/proc/version",
                                                              "/dev/kmsg", "/var/log/kern.log"};
-// Below the folders for people, but made by the kernel's build.
-constexpr std::array<std::string_view, 3> kTechnicalFiles = {"/config-", "/modules.",
-                                                             "/System.map"};
+// Below the folders for people, but made by programs: the kernel's build, dpkg, QEMU.
+constexpr std::array<std::string_view, 5> kTechnicalFiles = {"/config-", "/modules.", "/System.map",
+                                                             "/dpkg/status", "/cleave/qemu/"};
 constexpr std::string_view kTechnicalEnd = "/config";
 
 std::size_t index(Secret kind) { return static_cast<std::size_t>(kind); }

@@ -51,6 +51,13 @@ FileKind kind_of(mode_t mode) {
   return FileKind::Other;
 }
 
+std::uint64_t nanoseconds(const timespec& time) {
+  constexpr std::uint64_t kInASecond = 1'000'000'000;
+  if (time.tv_sec < 0) return 0;
+  return static_cast<std::uint64_t>(time.tv_sec) * kInASecond +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
 // All of `bytes`, whatever the kernel takes at a time. 0 or errno.
 int write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -185,6 +192,7 @@ class FileHost final : public HostWriter {
     result.group = found.st_gid;
     result.size = static_cast<std::uint64_t>(found.st_size);
     result.inode = found.st_ino;
+    result.modified = nanoseconds(found.st_mtim);
     result.device_major = major(found.st_rdev);
     result.device_minor = minor(found.st_rdev);
     return result;

@@ -27,6 +27,7 @@ struct FileStatus {
   std::uint32_t group = 0;
   std::uint64_t size = 0;  // bytes
   std::uint64_t inode = 0;
+  std::uint64_t modified = 0;      // nanoseconds since 1970; 0 for what is older
   std::uint32_t device_major = 0;  // of a device node
   std::uint32_t device_minor = 0;
 };

@@ -54,6 +54,21 @@ bool add_device_entry(MemoryHost& host, const std::vector<std::string_view>& par
   return true;
 }
 
+// "/usr/bin/kvm f 0755 18397984 1716600000000000000": mode, bytes, nanoseconds since 1970. What is
+// in it nobody kept. False if it is not of this form.
+bool add_status_entry(MemoryHost& host, const std::vector<std::string_view>& parts) {
+  if (parts.size() != 5 || parts[1] != "f") return false;
+  const auto mode = parse_unsigned<std::uint32_t>(parts[2], 8);
+  const auto size = parse_unsigned<std::uint64_t>(parts[3]);
+  const auto modified = parse_unsigned<std::uint64_t>(parts[4]);
+  if (!mode || !size || !modified) return false;
+  MemoryNode node;
+  node.status = {.kind = FileKind::Regular, .mode = *mode, .size = *size, .modified = *modified};
+  node.read_error = kNotCaptured;
+  host.set_node(parts[0], std::move(node));
+  return true;
+}
+
 constexpr std::string_view kHexadecimal = " hex";
 
 std::string_view path_of_file(std::string_view entry) {
@@ -98,7 +113,8 @@ std::optional<bool> add_entry(MemoryHost& host, std::string_view entry) {
     host.add_directory(entry);
     return false;
   }
-  if (add_device_entry(host, words(entry))) return false;
+  const std::vector<std::string_view> parts = words(entry);
+  if (add_device_entry(host, parts) || add_status_entry(host, parts)) return false;
   host.add_file(path_of_file(entry), "");
   return true;
 }

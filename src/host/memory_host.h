@@ -146,6 +146,7 @@ class MemoryHost final : public HostWriter {
 //   == /sys/… !EACCES                 there, but not readable
 //   == /sys/… !ENOENT                 not there, whatever an entry before said, with all below it
 //   == /dev/kvm c 10:232 0660         a device node, with its mode
+//   == /usr/bin/kvm f 0755 18397984 9 a file of which only mode, size and time of change are known
 //   == /sys/kernel/iommu_groups/      a directory that is empty
 //   == include comet-lake.machine     what that file says, which stands beside this one
 // What is no file of the machine has reserved paths (kernel_journal_path, piece_path):

@@ -20,6 +20,7 @@ std::span<const Rule> passthrough_rules();
 std::span<const Rule> virtio_gpu_rules();
 std::span<const Rule> host_rules();
 std::span<const Rule> boot_rules();
+std::span<const Rule> qemu_rules();
 std::span<const Rule> log_rules();
 std::span<const Rule> previous_boot_rules();
 std::span<const Rule> session_rules();

@@ -5,6 +5,7 @@
 #include "analysis/rules/checks.h"
 #include "analysis/rules/families.h"
 #include "analysis/rules/node_access.h"
+#include "analysis/rules/qemu_programs.h"
 
 namespace cleave {
 namespace {
@@ -57,6 +58,76 @@ Outcome check_blobs(const Subject& subject) {
                                           : Outcome::fail({seen}, arguments);
 }
 
+// docs/system/devices/virtio/virtio-gpu.rst of QEMU has the least versions below.
+constexpr Version kForVirgl = {.major = 0, .minor = 8, .micro = 2};
+constexpr Version kForVenus = {.major = 1, .minor = 0, .micro = 0};
+constexpr Version kForAmdContext = {.major = 1, .minor = 1, .micro = 0};
+constexpr Version kForIntelContext = {.major = 1, .minor = 3, .micro = 0};
+constexpr const char* kLibrary = "virglrenderer";
+
+// Nothing else matters where there is no QEMU: qemu.present tells.
+Outcome with_qemu(const Outcome& qemu, std::vector<Outcome> others) {
+  if (qemu.kind == OutcomeKind::NotApplicable) return qemu;
+  others.insert(others.begin(), qemu);
+  return worst_of(others);
+}
+
+std::string drawing_text(const QemuAbilities& qemu, bool has, const char* what) {
+  return format("{}: {}{}", qemu_name(qemu), has ? "" : "no ", what);
+}
+
+Outcome check_virgl(const Subject& subject) {
+  const QemuFacts& facts = subject.facts.qemu;
+  const Outcome qemu = ask_programs(
+      subject, {.can = [](const QemuAbilities& one, const Subject&) { return one.has_virgl(); },
+                .say =
+                    [](const QemuAbilities& one, const Subject&) {
+                      return drawing_text(one, one.has_virgl(),
+                                          "virtio-vga-gl with OpenGL display");
+                    }});
+  Outcome outcome = with_qemu(qemu, {at_least(facts.virglrenderer, kLibrary, kForVirgl)});
+  if (outcome.kind == OutcomeKind::Pass && facts.mesa.is_known()) {
+    outcome.evidence.push_back({facts.mesa.source(), "Mesa " + *facts.mesa.value()});
+  }
+  return outcome;
+}
+
+Outcome check_venus(const Subject& subject) {
+  const Outcome qemu = ask_programs(
+      subject, {.can = [](const QemuAbilities& one, const Subject&) { return one.has_venus(); },
+                .say = [](const QemuAbilities& one,
+                          const Subject&) { return drawing_text(one, one.has_venus(), "venus"); }});
+  return with_qemu(qemu, {at_least(subject.facts.qemu.virglrenderer, kLibrary, kForVenus),
+                          kernel_at_least(subject.facts.kernel.release, 6, 13)});
+}
+
+// virglrenderer serves the drivers that it was taught: i915 and amdgpu here; that of xe is not
+// merged (April 2026).
+Outcome driver_outcome(const Subject& subject) {
+  const Fact<std::string>& driver = subject.gpu->driver;
+  if (const auto unread = missing(driver)) return Outcome::unknown({*unread});
+  const std::string name = driver.value_or("none");
+  if (name == "i915") {
+    return at_least(subject.facts.qemu.virglrenderer, kLibrary, kForIntelContext);
+  }
+  if (name == "amdgpu") {
+    return at_least(subject.facts.qemu.virglrenderer, kLibrary, kForAmdContext);
+  }
+  return Outcome::fail({{driver.source(), name}});
+}
+
+Outcome check_native_context(const Subject& subject) {
+  const Outcome qemu = ask_programs(
+      subject,
+      {.can = [](const QemuAbilities& one, const Subject&) { return one.has_native_context(); },
+       .say =
+           [](const QemuAbilities& one, const Subject&) {
+             return drawing_text(one, one.has_native_context(), "drm_native_context");
+           }});
+  return with_qemu(qemu,
+                   {driver_outcome(subject), kernel_at_least(subject.facts.kernel.release, 6, 13)});
+}
+
 constexpr Rule kRules[] = {
     {.id = "virtio_gpu.render_node",
      .scope = RuleScope::Gpu,
@@ -89,6 +160,41 @@ constexpr Rule kRules[] = {
          N_("For Vulkan in a Linux guest: a newer kernel, QEMU 9.2 or newer (native contexts: "
             "11.0), virglrenderer 1.0 or newer."),
      .check = check_blobs},
+    {.id = "virtio_gpu.virgl",
+     .scope = RuleScope::Machine,
+     .level = RuleLevel::Advice,
+     .fixer = Fixer::User,
+     .title = N_("QEMU can give Linux guests OpenGL (virgl)"),
+     .why = N_("The guest's OpenGL is drawn by virglrenderer, 0.8.2 or newer, in QEMU's process: "
+               "device virtio-vga-gl, on a display with OpenGL (gl=on)."),
+     .remedy = N_("Install what is missing: qemu-system-gui and libvirglrenderer1 on Debian and "
+                  "Ubuntu, qemu-device-display-virtio-vga-gl on Fedora, "
+                  "qemu-hw-display-virtio-vga-gl on Arch. Where only virglrenderer's version is "
+                  "unknown, try it."),
+     .check = check_virgl},
+    {.id = "virtio_gpu.venus",
+     .scope = RuleScope::Machine,
+     .level = RuleLevel::Advice,
+     .fixer = Fixer::User,
+     .title = N_("QEMU can give Linux guests Vulkan (venus)"),
+     .why = N_("Vulkan in the guest needs QEMU 9.2 or newer, virglrenderer 1.0 or newer and Linux "
+               "6.13 or newer here; in the guest Linux 5.16 and Mesa 24.2: "
+               "virtio-vga-gl,hostmem=8G,blob=true,venus=true."),
+     .remedy = N_("Renew what is named above: a newer release of the distribution has all of them. "
+                  "OpenGL (virgl) works without."),
+     .check = check_venus},
+    {.id = "virtio_gpu.native_context",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Advice,
+     .fixer = Fixer::User,
+     .title = N_("Linux guests can use the GPU's own driver (native context)"),
+     .why = N_("With a native context the guest's Mesa speaks to the host's driver nearly as on "
+               "the host. It needs QEMU 11.0, Linux 6.13, virglrenderer built for it: 1.3 for "
+               "i915, 1.1 for amdgpu; for xe there are only patches. In the guest: Linux 6.14, "
+               "Mesa 26.1 for Intel, 25.0 for AMD."),
+     .remedy = N_("Until all of these are there, use OpenGL (virgl) or Vulkan (venus): they do "
+                  "with less."),
+     .check = check_native_context},
 };
 
 }  // namespace

@@ -29,6 +29,7 @@ extern const Command kLabDownCommand;
 extern const Command kLabListCommand;
 extern const Command kLabAgentCommand;
 extern const Command kExplainCommand;
+extern const Command kQemuListCommand;
 extern const Command kRulesCommand;
 
 }  // namespace cleave

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "app/capture_list.h"
+#include "app/qemu.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
@@ -122,8 +123,8 @@ Result<ExitStatus> run_capture(CommandContext& context) {
   const std::string file = context.arguments().get("FILE").value_or("");
   const HostWriter* host = TRY(context.host());
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(host->now().time_since_epoch());
-  const Capture capture =
-      capture_machine(*host, CLEAVE_VERSION, static_cast<std::uint64_t>(now.count()));
+  const Capture capture = capture_machine(
+      *host, CLEAVE_VERSION, static_cast<std::uint64_t>(now.count()), fact_places(*host));
   if (context.arguments().has("--dry-run")) return show(context, capture, file);
   const WrittenCapture written =
       TRY(write_capture(capture, file, context.arguments().has("--force")));

@@ -1,5 +1,6 @@
 // cleave doctor: whether and how this machine can share its GPU, and why.
 #include "app/machine.h"
+#include "app/qemu.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/render/doctor_html.h"
@@ -51,7 +52,7 @@ Result<Facts> read_machine(CommandContext& context) {
     return read_facts(*machine);
   }
   const HostWriter* host = TRY(context.host());
-  return read_facts(*host);
+  return read_facts(*host, fact_places(*host));
 }
 
 // After the report, which is good even where the page cannot be written.

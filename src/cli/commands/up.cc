@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "app/demo.h"
+#include "app/qemu.h"
 #include "app/vm.h"
 #include "base/format.h"
 #include "cli/commands/all.h"
@@ -101,7 +102,7 @@ Result<ExitStatus> demo(CommandContext& context) {
   Steps steps(Steps::Stream::Output, context.wants_json());
   steps.begin({N_("Look at this machine")});
   HostWriter* host = TRY(context.host());
-  const Facts facts = read_facts(*host);
+  const Facts facts = read_facts(*host, fact_places(*host));
   const Diagnosis diagnosis = diagnose(facts);
   steps.end();
 
@@ -127,7 +128,7 @@ Result<ExitStatus> start_named(CommandContext& context, const std::string& name)
   request.definition = TRY(find_definition(*host, environment, name));
 
   steps.begin({N_("Look at this machine")});
-  const Facts facts = read_facts(*host);
+  const Facts facts = read_facts(*host, fact_places(*host));
   const Diagnosis diagnosis = diagnose(facts);
   steps.end();
   if (request.vm.gpu && request.vm.gpu->way == "gvt-g" && demo_gpu(diagnosis) == nullptr) {

@@ -41,7 +41,7 @@ Names wanted_modules(const Facts& facts) {
 
 }  // namespace
 
-Facts read_facts(const HostReader& host) {
+Facts read_facts(const HostReader& host, const FactPlaces& places) {
   Facts facts;
   facts.is_live = host.is_live();
   facts.is_root = read_is_root(host);
@@ -57,7 +57,7 @@ Facts read_facts(const HostReader& host) {
   facts.drm_cards = read_drm_cards(host);
   facts.platform = read_platform(host);
   facts.boot = read_boot(host);
-  facts.qemu = read_qemu(host);
+  facts.qemu = read_qemu(host, places.qemu_answers);
   facts.virtual_machines = read_virtual_machines(host);
   facts.kernel_log = read_kernel_log(host);
   facts.previous_boot_log = read_previous_boot_log(host);

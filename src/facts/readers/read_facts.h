@@ -1,11 +1,23 @@
 // Reads everything that the diagnosis needs; starts no process, changes nothing.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "facts/facts.h"
 #include "host/host.h"
 
 namespace cleave {
 
-Facts read_facts(const HostReader& host);
+// Root's, which everybody may read. Captures keep the answers here, whoever had asked.
+inline constexpr const char* kSystemQemuAnswers = "/var/cache/cleave/qemu";
+
+// What a host alone does not tell.
+struct FactPlaces {
+  // Where QEMU's answers are kept (app/qemu.h), the first directory that has any decides.
+  std::vector<std::string> qemu_answers = {kSystemQemuAnswers};
+};
+
+Facts read_facts(const HostReader& host, const FactPlaces& places = {});
 
 }  // namespace cleave

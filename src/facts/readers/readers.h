@@ -68,9 +68,11 @@ Fact<FirmwareFiles> read_gpu_firmware(const HostReader& host,
 // Of the processor `cpu`, Intel's or AMD's register (cpu.cc).
 Fact<VirtualisationSwitch> read_virtualisation_switch(const HostReader& host,
                                                       const Fact<CpuFacts>& cpu);
-PlatformFacts read_platform(const HostReader& host);                // platform.cc
-BootFacts read_boot(const HostReader& host);                        // boot.cc
-QemuFacts read_qemu(const HostReader& host);                        // qemu.cc
+PlatformFacts read_platform(const HostReader& host);  // platform.cc
+BootFacts read_boot(const HostReader& host);          // boot.cc
+// qemu.cc; `kept_in`: the directories where answers of QEMU are, the first that has any decides.
+QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept_in);
+void read_packages(const HostReader& host, QemuFacts& qemu);        // packages.cc: fills versions
 VirtualMachineFacts read_virtual_machines(const HostReader& host);  // virtual_machines.cc
 Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host);  // drm.cc
 

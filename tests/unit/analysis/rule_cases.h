@@ -145,5 +145,6 @@ std::vector<Case> virtio_gpu_cases();
 std::vector<Case> host_cases();
 std::vector<Case> boot_cases();
 std::vector<Case> surroundings_cases();
+std::vector<Case> qemu_cases();
 
 }  // namespace cleave::testing

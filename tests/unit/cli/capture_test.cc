@@ -52,7 +52,9 @@ TEST_P(CapturedMachine, GivesTheSameDiagnosis) {
   EXPECT_EQ(doctor_of(opened.machine), direct);
 }
 
-INSTANTIATE_TEST_SUITE_P(Machines, CapturedMachine, ::testing::ValuesIn(testing::machine_names()),
+INSTANTIATE_TEST_SUITE_P(Machines, CapturedMachine,
+                         ::testing::ValuesIn(testing::machine_names()),
+                         [](const auto& machine) { return replace_all(machine.param, "-", "_"); });
                          [](const auto& machine) {
                            return replace_all(replace_all(machine.param, "-", "_"), ".", "_");
                          });
@@ -66,32 +68,9 @@ TEST(LiveCapture, GivesTheSameDiagnosis) {
   EXPECT_EQ(captured, scrubber.scrub(doctor_of(*host), TextKind::Technical));
 }
 
-// Whom logind, the journal and /etc/group name.
-TEST(Capture, PeopleOfSessionsAndGroupsAreReplaced) {
-  MemoryHost host = testing::load_machine("comet-lake-user-journal");
-  host.add_file("/etc/passwd",
-                "root:x:0:0::/root:/bin/sh\nmina:x:1000:1000:Mina Kim:/srv/mina:\n"
-                "gdm:x:120:120::/var/lib/gdm3:/bin/false\n");
-  host.add_file("/etc/group",
-                "root:x:0:\nadm:x:4:syslog,mina\nkvm:x:104:mina,bora\n"
-                "render:x:992:\nmina:x:1000:\n");
-  host.add_file("/run/systemd/users/1000", "NAME=mina\nSTATE=active\n");
-  host.add_file("/run/systemd/sessions/2",
-                "UID=1000\nUSER=mina\nTYPE=wayland\nCLASS=user\nSEAT=seat0\nREMOTE_HOST=borabook\n"
-                "REMOTE_USER=bora\nSTATE=active\n");
-  host.add_file(kernel_journal_path(-1),
-                "[    1.000000] usb 1-1: SerialNumber: 5XYZNF0\n[    2.000000] mina was here\n");
-  const Capture capture = packed_and_opened(capture_machine(host, "0", 1));
-  for (const auto& [path, node] : capture.machine.nodes()) {
-    for (const char* secret : {"mina", "Mina", "bora", "5XYZNF0"}) {
-      EXPECT_EQ(node.content.find(secret), std::string::npos) << path << ": " << secret;
-    }
-  }
-  const Facts facts = read_facts(capture.machine);
-  ASSERT_NE(facts.user.group("kvm"), nullptr);
-  EXPECT_EQ(facts.user.group("kvm")->members.front(), facts.user.name.value_or("?"));
-  EXPECT_EQ(facts.session.sessions.value_or({}).size(), 1U);
-  EXPECT_TRUE(facts.previous_boot_log.is_known());
+INSTANTIATE_TEST_SUITE_P(Machines, CapturedMachine,
+                         ::testing::ValuesIn(testing::machine_names()),
+                         [](const auto& machine) { return replace_all(machine.param, "-", "_"); });
 }
 
 TEST(Capture, NothingPrivateIsInTheBundle) {

@@ -26,6 +26,21 @@ TEST(MachineText, AllFormsOfEntries) {
   EXPECT_EQ(*machine->read_file("/with blanks"), "x\n");
 }
 
+TEST(MachineText, AFileOfWhichOnlyTheStatusIsKnown) {
+  const auto machine = parse_machine("== /usr/bin/kvm f 0755 18397984 1716600000000000001\n");
+  ASSERT_TRUE(machine);
+  const auto status = machine->status("/usr/bin/kvm");
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->kind, FileKind::Regular);
+  EXPECT_EQ(status->mode, 0755U);
+  EXPECT_EQ(status->size, 18397984U);
+  EXPECT_EQ(status->modified, 1716600000000000001U);
+  EXPECT_EQ(english(machine->read_file("/usr/bin/kvm").error()).find("Could not"),
+            std::string::npos);
+  // Any other form is a file with blanks in its name.
+  EXPECT_EQ(*parse_machine("== /x f 0755 1 -1\ny\n")->read_file("/x f 0755 1 -1"), "y\n");
+}
+
 TEST(MachineText, RefusesWhatItDoesNotUnderstandAndTellsTheLine) {
   for (const char* entry : {"== relative", "== /x !ENOTHING", "== ", "== -> /x"}) {
     const auto machine = parse_machine("c\n" + std::string(entry) + "\n");

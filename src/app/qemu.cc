@@ -1,0 +1,104 @@
+#include "app/qemu.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "app/owner.h"
+#include "app/qemu_probe.h"
+#include "app/vm_place.h"
+#include "facts/readers/readers.h"
+#include "run/error.h"
+
+namespace cleave {
+namespace {
+
+constexpr const char* kBelowCache = "cleave/qemu";
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing sets it
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+bool is_roots(const HostReader& host) { return host.user_id() == 0 || !host.is_live(); }
+
+// As whom QEMU is asked: never as root, who it may be asked for.
+Result<std::optional<Credentials>> credentials_for(const HostReader& host) {
+  if (host.user_id() != 0) return std::optional<Credentials>();
+  return std::optional(credentials_of(TRY(vm_owner(this_caller()))));
+}
+
+// Starting a program is trusting it.
+Result<void> check_owner(const HostReader& host, const QemuProgram& program) {
+  constexpr std::uint32_t kWritableByOthers = 0002;
+  const FileStatus status = TRY(host.status(program.identity.path));
+  const bool owned = status.user == 0 || status.user == host.user_id();
+  if (owned && (status.mode & kWritableByOthers) == 0) return {};
+  return error_of(ErrorCode::Conflict,
+                  {N_("{path} could have been put there by somebody else: it is not started."),
+                   {{"path", program.path}}},
+                  {N_("Let it belong to root, or to you, and be writable by nobody else.")});
+}
+
+Result<void> keep(HostWriter& host, const std::string& directory, const QemuProgram& program,
+                  const QemuAbilities& abilities) {
+  const bool for_all = host.user_id() == 0;
+  TRY(host.create_directories(directory, for_all ? 0755 : 0700));
+  return host.replace_file(join_path(directory, qemu_file_name(program.identity)),
+                           qemu_file(program.identity, abilities), for_all ? 0644 : 0600);
+}
+
+}  // namespace
+
+Result<std::string> qemu_answers_directory(const HostReader& host) {
+  if (is_roots(host)) return std::string(kSystemQemuAnswers);
+  // Only absolute paths count (XDG Base Directory Specification 0.8).
+  const std::string cache = variable("XDG_CACHE_HOME");
+  if (cache.starts_with('/')) return join_path(cache, kBelowCache);
+  std::string home = variable("HOME");
+  // The user database is asked only where it must be: it may be far away.
+  if (!home.starts_with('/')) home = TRY(vm_owner(this_caller())).home;
+  return join_path(join_path(home, ".cache"), kBelowCache);
+}
+
+FactPlaces fact_places(const HostReader& host) {
+  FactPlaces places;
+  const auto own = qemu_answers_directory(host);
+  if (own && *own != kSystemQemuAnswers) {
+    places.qemu_answers.insert(places.qemu_answers.begin(), *own);
+  }
+  return places;
+}
+
+Result<QemuListing> list_qemu(HostWriter& host, const QemuRequest& request) {
+  QemuListing listing;
+  listing.qemu = read_qemu(host, fact_places(host).qemu_answers);
+  const auto* known = listing.qemu.programs.value();
+  if (known == nullptr || !host.is_live()) return listing;
+  const auto credentials = TRY(credentials_for(host));
+  const std::string directory = TRY(qemu_answers_directory(host));
+  std::vector<QemuProgram> programs = *known;
+  for (QemuProgram& program : programs) {
+    if (program.abilities.is_known() && !request.refresh) continue;
+    const auto refused = [&](Error error) {
+      listing.problems.push_back({.path = program.path, .error = std::move(error)});
+    };
+    if (auto trusted = check_owner(host, program); !trusted) {
+      refused(std::move(trusted).error());
+      continue;
+    }
+    if (request.asking) request.asking(program.path);
+    auto abilities = ask_qemu(program.identity.path, credentials);
+    if (!abilities) {
+      refused(std::move(abilities).error());
+      continue;
+    }
+    if (auto kept = keep(host, directory, program, *abilities); !kept) {
+      refused(std::move(kept).error());
+    }
+    program.abilities = {std::move(*abilities), program.path};
+  }
+  listing.qemu.programs = {std::move(programs), listing.qemu.programs.source()};
+  return listing;
+}
+
+}  // namespace cleave

@@ -1,0 +1,43 @@
+// The use case of `cleave qemu list`: asks each QEMU program once, and keeps what it answered where
+// the doctor finds it, which starts no process.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "facts/qemu.h"
+#include "facts/readers/read_facts.h"
+#include "host/host.h"
+
+namespace cleave {
+
+// Where who runs cleave on `host` keeps QEMU's answers: /var/cache/cleave/qemu for root and on
+// captured machines, else below $XDG_CACHE_HOME or ~/.cache.
+Result<std::string> qemu_answers_directory(const HostReader& host);
+
+// That directory first, then root's. Root looks into nobody else's.
+FactPlaces fact_places(const HostReader& host);
+
+struct QemuProblem {
+  std::string path;  // of the program
+  Error error;
+};
+
+struct QemuListing {
+  QemuFacts qemu;
+  std::vector<QemuProblem> problems;  // what could not be asked, or not be kept
+};
+
+struct QemuRequest {
+  bool refresh = false;  // ask those, too, whose answers are kept
+  std::function<void(const std::string& path)> asking = {};  // before each that is asked
+};
+
+// Asks those that are not known yet, never as root, and keeps the answers. On a captured machine
+// nothing is asked. Conflict, among the problems: a program that others than root and the caller
+// could have put there is not started.
+Result<QemuListing> list_qemu(HostWriter& host, const QemuRequest& request);
+
+}  // namespace cleave
