@@ -36,6 +36,7 @@ THIRD_PARTY = {
     "CLI/": {"src/cli/parse.cc"},
     "toml++/": {"src/vm/definition.cc"},
     "png.h": {"src/run/picture.cc"},
+    "pugixml.hpp": {"src/facts/libvirt_domain.cc"},
 }
 
 

@@ -9,9 +9,10 @@ namespace {
 
 std::vector<const Rule*> list_rules() {
   const std::array families = {
-      cpu_rules(),         kvm_rules(),        iommu_rules(), host_rules(),       limits_rules(),
-      display_rules(),     gpu_rules(),        gvt_g_rules(), gvt_g_trap_rules(), sr_iov_rules(),
-      passthrough_rules(), virtio_gpu_rules(), log_rules()};
+      cpu_rules(),        kvm_rules(),          iommu_rules(),       host_rules(),
+      limits_rules(),     display_rules(),      gpu_rules(),         gvt_g_rules(),
+      gvt_g_trap_rules(), sr_iov_rules(),       passthrough_rules(), virtio_gpu_rules(),
+      guest_rules(),      guest_system_rules(), mdev_rules(),        log_rules()};
   std::vector<const Rule*> rules;
   for (const std::span<const Rule> family : families) {
     for (const Rule& rule : family) rules.push_back(&rule);

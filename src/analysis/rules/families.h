@@ -19,6 +19,9 @@ std::span<const Rule> sr_iov_rules();
 std::span<const Rule> passthrough_rules();
 std::span<const Rule> virtio_gpu_rules();
 std::span<const Rule> host_rules();
+std::span<const Rule> guest_rules();
+std::span<const Rule> guest_system_rules();
+std::span<const Rule> mdev_rules();
 std::span<const Rule> log_rules();
 
 }  // namespace cleave

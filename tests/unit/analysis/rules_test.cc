@@ -211,7 +211,7 @@ void expect_fields(const Rule& rule, const Outcome& outcome) {
 TEST(Rules, JudgeEachMachineAsExpected) {
   std::vector<Case> cases = machine_cases();
   for (const auto& family : {gpu_cases(), gvt_g_trap_cases(), sr_iov_cases(), passthrough_cases(),
-                             virtio_gpu_cases(), host_cases()}) {
+                             virtio_gpu_cases(), host_cases(), guest_cases()}) {
     cases.insert(cases.end(), family.begin(), family.end());
   }
   std::set<std::string> passed;
