@@ -1,165 +1,22 @@
 #include "facts/qemu_command_line.h"
 
 #include <algorithm>
-#include <array>
-#include <utility>
 
 #include "base/format.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "facts/mdev.h"
+#include "facts/qemu_options.h"
 
 namespace cleave {
 namespace {
 
-// A command line of the kernel is 128 KiB a word and some megabytes in all (execve(2)); real ones
-// of libvirt have some hundred words.
-constexpr std::size_t kMostArguments = 4096;
 constexpr std::size_t kMostDevices = 64;
 constexpr std::size_t kMostNamed = 32;  // displays, and things that are not known
-
-// Options that take no argument (DEF with HAS_ARG 0 in qemu-options.hx, QEMU 10.0, and those of
-// older versions). Every other one takes the next word.
-constexpr std::array<std::string_view, 43> kFlags = {"S",
-                                                     "alt-grab",
-                                                     "async-teardown",
-                                                     "audio-help",
-                                                     "ctrl-grab",
-                                                     "curses",
-                                                     "daemonize",
-                                                     "enable-fips",
-                                                     "enable-kvm",
-                                                     "enable-sync-profile",
-                                                     "full-screen",
-                                                     "h",
-                                                     "help",
-                                                     "localtime",
-                                                     "mem-prealloc",
-                                                     "no-acpi",
-                                                     "no-fd-bootchk",
-                                                     "no-frame",
-                                                     "no-hpet",
-                                                     "no-kvm",
-                                                     "no-kvm-irqchip",
-                                                     "no-kvm-pit",
-                                                     "no-kvm-pit-reinjection",
-                                                     "no-quit",
-                                                     "no-reboot",
-                                                     "no-shutdown",
-                                                     "no-user-config",
-                                                     "nodefaults",
-                                                     "nodefconfig",
-                                                     "nographic",
-                                                     "old-param",
-                                                     "one-insn-per-tb",
-                                                     "only-migratable",
-                                                     "portrait",
-                                                     "preconfig",
-                                                     "sdl",
-                                                     "semihosting",
-                                                     "show-cursor",
-                                                     "singlestep",
-                                                     "snapshot",
-                                                     "usb",
-                                                     "version",
-                                                     "win2k-hack"};
-
-// Displays that a PC can have of its own (hw/display; vga_interfaces and default_list of
-// system/vl.c). Their presence takes the default one away.
-constexpr std::array<std::string_view, 22> kEmulatedDisplays = {"VGA",
-                                                                "ati-vga",
-                                                                "bochs-display",
-                                                                "cirrus-vga",
-                                                                "isa-cirrus-vga",
-                                                                "isa-vga",
-                                                                "qxl",
-                                                                "qxl-vga",
-                                                                "ramfb",
-                                                                "secondary-vga",
-                                                                "vhost-user-gpu",
-                                                                "vhost-user-gpu-pci",
-                                                                "vhost-user-vga",
-                                                                "virtio-gpu",
-                                                                "virtio-gpu-gl",
-                                                                "virtio-gpu-gl-pci",
-                                                                "virtio-gpu-pci",
-                                                                "virtio-gpu-rutabaga",
-                                                                "virtio-gpu-rutabaga-pci",
-                                                                "virtio-vga",
-                                                                "virtio-vga-gl",
-                                                                "vmware-svga"};
-// Those whose Hyper-V flags tell nothing: given to hide, or to every guest.
+// The one of Hyper-V's flags that tells nothing: it is given to other guests, too.
 constexpr std::string_view kVendorFlag = "hv-vendor-id";
 
-bool has_unknown_part(std::string_view text) { return text.find(kUnknownPart) != text.npos; }
-
-std::string base_name_of(std::string_view path) {
-  return std::string(path.substr(path.rfind('/') + 1));
-}
-
-// on, yes, true, y (qapi/qapi-util.c, qapi_bool_parse); empty if it is neither.
-std::optional<bool> parse_switch(std::string_view value) {
-  if (value == "on" || value == "yes" || value == "true" || value == "y") return true;
-  if (value == "off" || value == "no" || value == "false" || value == "n") return false;
-  return std::nullopt;
-}
-
-using Option = std::pair<std::string, std::string>;
-using Options = std::vector<Option>;
-
-std::string_view value_of(const Options& options, std::string_view key) {
-  // The last one counts (qemu_opt_get).
-  const auto found = std::find_if(options.rbegin(), options.rend(),
-                                  [key](const Option& option) { return option.first == key; });
-  return found == options.rend() ? std::string_view() : std::string_view(found->second);
-}
-
-bool has(const Options& options, std::string_view key) {
-  return std::ranges::any_of(options, [key](const Option& option) { return option.first == key; });
-}
-
-// The text of a JSON value as an option would have it.
-std::string json_option(const Json& value) {
-  if (const std::string* text = value.as_string()) return *text;
-  if (const bool* truth = value.as_bool()) return *truth ? "on" : "off";
-  if (const auto number = value.as_unsigned()) return std::to_string(*number);
-  return {};
-}
-
-// "a,key=value,flag,noflag,text=x,,y" → pairs; the first without "=" belongs to `implied`. A comma
-// is written twice (util/qemu-option.c, get_opt_value).
-Options split_options(std::string_view text, std::string_view implied) {
-  Options options;
-  if (text.starts_with('{')) {
-    const Result<Json> json = parse_json(text);
-    const Json::Object* members = json ? json->as_object() : nullptr;
-    if (members == nullptr) return options;
-    for (const auto& [key, value] : *members) options.emplace_back(key, json_option(value));
-    return options;
-  }
-  std::size_t at = 0;
-  while (at < text.size() && options.size() < kMostArguments) {
-    std::string piece;
-    for (; at < text.size(); ++at) {
-      if (text[at] == ',') {
-        if (at + 1 >= text.size() || text[at + 1] != ',') break;
-        ++at;
-      }
-      piece += text[at];
-    }
-    ++at;
-    const std::size_t sign = piece.find('=');
-    if (sign != std::string::npos) {
-      options.emplace_back(piece.substr(0, sign), piece.substr(sign + 1));
-    } else if (options.empty() && !implied.empty()) {
-      options.emplace_back(implied, piece);
-    } else if (piece.starts_with("no") && piece.size() > 2) {
-      options.emplace_back(piece.substr(2), "off");
-    } else if (!piece.empty()) {
-      options.emplace_back(piece, "on");
-    }
-  }
-  return options;
+bool has_unknown_part(std::string_view text) {
+  return text.find(kUnknownPart) != std::string_view::npos;
 }
 
 // "/sys/bus/mdev/devices/UUID", "/sys/bus/pci/devices/0000:00:02.0/UUID" or a PCI device.
@@ -175,17 +32,11 @@ void set_sysfs_device(HostDevice& device, std::string_view path) {
     device.host = parse_pci_address(last);
   }
 }
-
 GuestDisplay window_of(std::string_view kind) {
   GuestDisplay display;
   display.kind = kind;
   return display;
 }
-
-bool is_vfio(std::string_view driver) {
-  return driver == "vfio-pci" || driver == "vfio-pci-nohotplug";
-}
-
 // "hv_relaxed", "hv-time", but not the vendor's name, which is also given to Linux.
 bool is_hyperv_flag(std::string_view name) {
   return name.starts_with("hv-") && name != kVendorFlag;
@@ -208,7 +59,7 @@ void set_device_option(HostDevice& device, std::string_view key, std::string_vie
   if (key == "x-igd-opregion") set(device.opregion);
   if (key == "x-igd-legacy-mode") set(device.legacy_mode);
   if (key == "x-vga") set(device.vga);
-  if (key == "romfile") device.rom_file = base_name_of(value);
+  if (key == "romfile") device.rom_file = last_part(value);
   if (key == "addr") device.slot = value;
 }
 
@@ -238,7 +89,7 @@ std::optional<std::uint64_t> parse_qemu_size(std::string_view text) {
 }
 
 GuestFirmware firmware_of_file(std::string_view path) {
-  const std::string name = lower_case(base_name_of(path));
+  const std::string name = lower_case(last_part(path));
   for (const char* part : {"ovmf", "edk2", "qemu_efi", "uefi", "aavmf"}) {
     if (name.find(part) != std::string::npos) return GuestFirmware::Ovmf;
   }
@@ -247,18 +98,6 @@ GuestFirmware firmware_of_file(std::string_view path) {
   }
   return GuestFirmware::Unknown;
 }
-
-bool is_emulated_display(std::string_view driver) {
-  return std::ranges::find(kEmulatedDisplays, driver) != kEmulatedDisplays.end();
-}
-
-bool is_qemu_program(std::string_view program) {
-  const std::string name = base_name_of(program);
-  // NixOS runs ".qemu-system-x86_64-wrapped", Proxmox VE "kvm".
-  return name.find("qemu-system-") != std::string::npos || name == "qemu-kvm" || name == "kvm" ||
-         name == "qemu";
-}
-
 namespace {
 
 class CommandLine {
@@ -267,19 +106,19 @@ class CommandLine {
 
   void read(std::span<const std::string> arguments) {
     std::size_t i = 0;
-    while (i < std::min(arguments.size(), kMostArguments)) {
+    while (i < std::min(arguments.size(), kMostQemuArguments)) {
       std::string_view word = arguments[i++];
       if (has_unknown_part(word)) unknown(word);
       // A word without a hyphen is a disk's image.
       if (word.size() < 2 || !word.starts_with('-')) continue;
       word.remove_prefix(word.starts_with("--") ? 2 : 1);
-      if (std::ranges::find(kFlags, word) != kFlags.end()) {
+      if (is_qemu_flag(word)) {
         flag(word);
       } else if (i < arguments.size()) {
         option(word, arguments[i++]);
       }
     }
-    if (arguments.size() > kMostArguments) unknown("more than 4096 arguments");
+    if (arguments.size() > kMostQemuArguments) unknown("more than 4096 arguments");
     finish();
   }
 
@@ -344,14 +183,14 @@ class CommandLine {
   }
 
   bool device(std::string_view value) {
-    const Options options = split_options(value, "driver");
+    const QemuOptions options = split_options(value, "driver");
     const std::string_view driver = value_of(options, "driver");
     if (driver.empty()) unknown(format("-device {}", value));
     if (is_emulated_display(driver)) {
       add_display(driver);
       return true;
     }
-    if (!is_vfio(driver)) return has_unknown_part(driver);
+    if (!is_vfio_driver(driver)) return has_unknown_part(driver);
     if (settings_.devices.size() >= kMostDevices) {
       unknown("more than 64 devices");
       return false;
@@ -369,7 +208,7 @@ class CommandLine {
     }
   }
 
-  // "device.hostdev0.ramfb=on". Options may come in any order: applied at the end.
+  // "device.hostdev0.ramfb=on". QemuOptions may come in any order: applied at the end.
   bool set_later(std::string_view value) {
     if (!value.starts_with("device.")) return false;
     later_.push_back(value.substr(std::string_view("device.").size()));
@@ -378,7 +217,7 @@ class CommandLine {
 
   // "vfio-pci.display=on" and "driver=vfio-pci,property=display,value=on".
   bool global(std::string_view value) {
-    Options options = split_options(value, "");
+    QemuOptions options = split_options(value, "");
     std::string driver(value_of(options, "driver"));
     std::string property(value_of(options, "property"));
     std::string text(value_of(options, "value"));
@@ -388,7 +227,7 @@ class CommandLine {
       if (driver.size() < key.size()) property = key.substr(driver.size() + 1);
       text = options.front().second;
     }
-    if (!is_vfio(driver)) return false;
+    if (!is_vfio_driver(driver)) return false;
     globals_.emplace_back(property, text);
     return true;
   }
@@ -417,11 +256,11 @@ class CommandLine {
   }
 
   bool machine(std::string_view value) {
-    const Options options = split_options(value, "type");
-    if (has(options, "type")) settings_.machine = value_of(options, "type");
-    if (has(options, "accel")) settings_.accelerator = value_of(options, "accel");
+    const QemuOptions options = split_options(value, "type");
+    if (has_option(options, "type")) settings_.machine = value_of(options, "type");
+    if (has_option(options, "accel")) settings_.accelerator = value_of(options, "accel");
     // Flash on a PC holds UEFI (docs/system/i386/pc.rst).
-    if (has(options, "pflash0")) settings_.firmware = GuestFirmware::Ovmf;
+    if (has_option(options, "pflash0")) settings_.firmware = GuestFirmware::Ovmf;
     return true;
   }
 
@@ -429,7 +268,7 @@ class CommandLine {
   void set_window(GuestDisplay display) { window_ = std::move(display); }
 
   bool display(std::string_view value) {
-    const Options options = split_options(value, "type");
+    const QemuOptions options = split_options(value, "type");
     GuestDisplay display;
     display.kind = value_of(options, "type");
     const std::string_view gl = value_of(options, "gl");
@@ -444,7 +283,7 @@ class CommandLine {
   }
 
   bool spice(std::string_view value) {
-    const Options options = split_options(value, "");
+    const QemuOptions options = split_options(value, "");
     GuestDisplay display;
     display.kind = "spice";
     display.gl = parse_switch(value_of(options, "gl")).value_or(false);
@@ -468,15 +307,16 @@ class CommandLine {
   }
 
   bool memory(std::string_view value) {
-    const Options options = split_options(value, "size");
-    if (has(options, "size")) settings_.memory_bytes = parse_qemu_size(value_of(options, "size"));
+    const QemuOptions options = split_options(value, "size");
+    if (has_option(options, "size"))
+      settings_.memory_bytes = parse_qemu_size(value_of(options, "size"));
     return true;
   }
 
   bool read_config(std::string_view value) {
     // Proxmox VE's own name bridges and USB controllers alone.
     if (value.starts_with("/usr/share/qemu-server/pve-") && value.ends_with(".cfg")) return false;
-    unknown(format("-readconfig {}", base_name_of(value)));
+    unknown(format("-readconfig {}", last_part(value)));
     return false;
   }
 
@@ -528,244 +368,9 @@ class CommandLine {
   std::vector<GuestDisplay> servers_;
   std::vector<std::size_t> own_;  // devices that stood on this command line
   std::vector<std::string_view> later_;
-  Options globals_;
+  QemuOptions globals_;
 };
-
-// --- text → words -----------------------------------------------------------------------------
-
-class WordSplitter {
- public:
-  explicit WordSplitter(std::string_view text) : text_(text) {}
-
-  // Empty at the end of the command: an operator, a line's end, or the text's.
-  std::optional<std::string> next() {
-    skip_blanks();
-    if (at_ >= text_.size() || ends_command(text_[at_])) return std::nullopt;
-    std::string word;
-    while (at_ < text_.size() && !is_blank(text_[at_]) && !ends_command(text_[at_])) add_to(word);
-    return word;
-  }
-  // To the first word of the next command; false at the text's end.
-  bool next_command() {
-    while (at_ < text_.size() && !ends_command(text_[at_])) {
-      std::string ignored;
-      add_to(ignored);
-    }
-    while (at_ < text_.size() && ends_command(text_[at_])) ++at_;
-    return at_ < text_.size();
-  }
-
- private:
-  static bool is_blank(char letter) { return letter == ' ' || letter == '\t' || letter == '\r'; }
-  static bool ends_command(char letter) {
-    return letter == '\n' || letter == ';' || letter == '|' || letter == '&';
-  }
-  [[nodiscard]] bool at_joined_line() const {
-    const std::string_view rest = text_.substr(at_);
-    return rest.starts_with("\\\n") || rest.starts_with("\\\r\n");
-  }
-
-  void skip_blanks() {
-    while (at_ < text_.size()) {
-      if (is_blank(text_[at_])) {
-        ++at_;
-      } else if (at_joined_line()) {
-        at_ += text_[at_ + 1] == '\r' ? 3U : 2U;
-      } else if (text_[at_] == '#') {
-        at_ = std::min(text_.find('\n', at_), text_.size());
-      } else {
-        return;
-      }
-    }
-  }
-
-  void add_to(std::string& word) {
-    const char letter = text_[at_];
-    if (letter == '\'') return quoted(word, '\'');
-    if (letter == '"') return quoted(word, '"');
-    if (letter == '$' || letter == '`') return substitution(word);
-    if (at_joined_line()) {
-      at_ += text_[at_ + 1] == '\r' ? 3U : 2U;
-      return;
-    }
-    if (letter == '\\' && at_ + 1 < text_.size()) ++at_;
-    word += text_[at_++];
-  }
-
-  void quoted(std::string& word, char quote) {
-    ++at_;
-    while (at_ < text_.size() && text_[at_] != quote) {
-      if (quote == '"' && (text_[at_] == '$' || text_[at_] == '`')) {
-        substitution(word);
-        continue;
-      }
-      if (quote == '"' && text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
-      word += text_[at_++];
-    }
-    if (at_ < text_.size()) ++at_;
-  }
-
-  // $NAME, ${…}, $(…), `…`: what comes out of it nobody knows.
-  void substitution(std::string& word) {
-    const char first = text_[at_++];
-    if (word.empty() || word.back() != kUnknownPart) word += kUnknownPart;
-    if (first == '`') {
-      at_ = std::min(text_.find('`', at_), text_.size() - 1) + 1;
-      return;
-    }
-    const char open = at_ < text_.size() ? text_[at_] : ' ';
-    if (open == '(' || open == '{') {
-      const std::size_t close = text_.find(open == '(' ? ')' : '}', at_);
-      at_ = close == std::string_view::npos ? text_.size() : close + 1;
-      return;
-    }
-    const auto is_name = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-    };
-    while (at_ < text_.size() && is_name(text_[at_])) ++at_;
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
-
-// "LC_ALL=C" before the program.
-bool is_assignment(std::string_view word) {
-  const std::size_t sign = word.find('=');
-  return sign != std::string_view::npos && sign != 0 && !word.starts_with('-') &&
-         word.substr(0, sign).find('/') == std::string_view::npos;
-}
-
-// --- reduction --------------------------------------------------------------------------------
-
-// Options whose words stay as they are: they name hardware and nothing private.
-constexpr std::array<std::string_view, 8> kKeptWhole = {"accel",   "cpu", "display", "m",
-                                                        "machine", "M",   "rtc",     "vga"};
-constexpr std::array<std::string_view, 8> kKeptSpice = {
-    "gl",   "rendernode", "image-compression",  "streaming-video",
-    "unix", "port",       "seamless-migration", "disable-ticketing"};
-constexpr std::array<std::string_view, 18> kKeptDevice = {"driver",
-                                                          "id",
-                                                          "host",
-                                                          "sysfsdev",
-                                                          "display",
-                                                          "ramfb",
-                                                          "x-igd-opregion",
-                                                          "x-igd-legacy-mode",
-                                                          "x-igd-lpc",
-                                                          "x-vga",
-                                                          "x-no-mmap",
-                                                          "romfile",
-                                                          "rombar",
-                                                          "addr",
-                                                          "bus",
-                                                          "max_outputs",
-                                                          "blob",
-                                                          "xres"};
-
-std::string kept_options(std::string_view value, std::string_view implied,
-                         std::span<const std::string_view> keys) {
-  std::string kept;
-  for (const auto& [key, text] : split_options(value, implied)) {
-    if (std::ranges::find(keys, key) == keys.end()) continue;
-    if (!kept.empty()) kept += ',';
-    const bool first = kept.empty() && key == implied;
-    const std::string plain = key == "romfile" ? base_name_of(text) : text;
-    kept += (first ? std::string() : key + "=") + replace_all(plain, ",", ",,");
-  }
-  return kept;
-}
-
-using Kept = std::optional<std::string>;  // empty: the option goes
-
-Kept kept_setting(std::string_view value) {
-  if (!value.starts_with("device.")) return std::nullopt;
-  const std::size_t sign = value.find('=');
-  if (sign == std::string_view::npos) return std::nullopt;
-  const std::size_t dot = value.substr(0, sign).rfind('.');
-  const std::string_view key = value.substr(dot + 1, sign - dot - 1);
-  if (std::ranges::find(kKeptDevice, key) == kKeptDevice.end()) return std::nullopt;
-  const std::string_view text = value.substr(sign + 1);
-  return std::string(value.substr(0, sign + 1)) +
-         (key == "romfile" ? base_name_of(text) : std::string(text));
-}
-
-Kept kept_device(std::string_view value) {
-  const Options options = split_options(value, "driver");
-  const std::string_view driver = value_of(options, "driver");
-  if (!is_vfio(driver) && !is_emulated_display(driver)) return std::nullopt;
-  return kept_options(value, "driver", kKeptDevice);
-}
-
-Kept kept_value(std::string_view name, std::string_view value, std::string_view vm_name) {
-  if (std::ranges::find(kKeptWhole, name) != kKeptWhole.end()) return std::string(value);
-  if (name == "name") return "guest=" + std::string(vm_name);
-  if (name == "spice") {
-    const std::string kept = kept_options(value, "", kKeptSpice);
-    return kept.empty() ? "port=0" : kept;
-  }
-  if (name == "vnc") return value == "none" ? "none" : "unix:vnc";
-  if (name == "readconfig") {
-    const bool is_public = value.starts_with("/usr/share/qemu-server/");
-    return is_public ? std::string(value) : base_name_of(value);
-  }
-  if (name == "bios" || name == "pflash") return base_name_of(value);
-  if (name == "kernel") return "kernel";
-  if (name == "global") {
-    return value.find("vfio-pci") == std::string_view::npos ? Kept() : std::string(value);
-  }
-  if (name == "drive") {
-    const bool is_flash = value_of(split_options(value, "file"), "if") == "pflash";
-    return is_flash ? Kept("if=pflash") : std::nullopt;
-  }
-  if (name == "set") return kept_setting(value);
-  return name == "device" ? kept_device(value) : std::nullopt;
-}
-
 }  // namespace
-
-std::vector<std::string> split_arguments(std::string_view nul_separated) {
-  std::vector<std::string> arguments;
-  if (nul_separated.ends_with('\0')) nul_separated.remove_suffix(1);
-  if (nul_separated.empty()) return arguments;
-  for (const std::string_view word : split(nul_separated, '\0')) arguments.emplace_back(word);
-  return arguments;
-}
-
-std::vector<std::string> split_shell_words(std::string_view text) {
-  std::vector<std::string> arguments;
-  WordSplitter splitter(text);
-  while (auto word = splitter.next()) {
-    if (arguments.size() > kMostArguments) break;
-    arguments.push_back(std::move(*word));
-  }
-  return arguments;
-}
-
-std::vector<std::string> split_command_line(std::string_view text) {
-  WordSplitter splitter(text);
-  do {
-    auto word = splitter.next();
-    while (word && is_assignment(*word)) word = splitter.next();
-    if (!word || !is_qemu_program(*word)) continue;
-    std::vector<std::string> arguments = {std::move(*word)};
-    while (auto more = splitter.next()) {
-      if (arguments.size() > kMostArguments) break;
-      arguments.push_back(std::move(*more));
-    }
-    return arguments;
-  } while (splitter.next_command());
-  return {};
-}
-
-std::string quoted_words(std::span<const std::string> words, std::string_view separator) {
-  std::string text;
-  for (const std::string& word : words) {
-    if (!text.empty()) text += separator;
-    text += "'" + replace_all(word, "'", "'\\''") + "'";
-  }
-  return text;
-}
 
 void apply_qemu_arguments(std::span<const std::string> arguments, GuestSettings& settings) {
   CommandLine(settings).read(arguments);
@@ -775,7 +380,7 @@ GuestSettings parse_qemu_command_line(std::span<const std::string> arguments) {
   GuestSettings settings;
   if (arguments.empty()) return settings;
   // Machines of other processors have firmware of their own.
-  const std::string program = base_name_of(arguments.front());
+  const std::string program = last_part(arguments.front());
   const bool is_other = program.find("qemu-system-") != std::string::npos &&
                         program.find("x86_64") == std::string::npos &&
                         program.find("i386") == std::string::npos;
@@ -785,31 +390,4 @@ GuestSettings parse_qemu_command_line(std::span<const std::string> arguments) {
   line.set_defaults();
   return settings;
 }
-
-std::vector<std::string> reduced_command_line(std::span<const std::string> arguments,
-                                              std::string_view name) {
-  std::vector<std::string> kept;
-  if (arguments.empty()) return kept;
-  // One that a person built is in that person's home.
-  const std::string& program = arguments.front();
-  const bool is_installed = program.starts_with("/usr/") || program.starts_with("/nix/");
-  kept.push_back(is_installed ? program : base_name_of(program));
-  std::size_t i = 1;
-  while (i < std::min(arguments.size(), kMostArguments)) {
-    const std::string& word = arguments[i++];
-    if (word.size() < 2 || !word.starts_with('-')) continue;
-    const std::string_view option = std::string_view(word).substr(word.starts_with("--") ? 2 : 1);
-    if (std::ranges::find(kFlags, option) != kFlags.end()) {
-      kept.push_back(word);
-      continue;
-    }
-    if (i >= arguments.size()) break;
-    Kept value = kept_value(option, arguments[i++], name);
-    if (!value) continue;
-    kept.push_back(word);
-    kept.push_back(std::move(*value));
-  }
-  return kept;
-}
-
 }  // namespace cleave

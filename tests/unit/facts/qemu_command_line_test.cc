@@ -144,7 +144,7 @@ TEST(QemuCommandLine, AMediatedDeviceBelowItsParent) {
 TEST(QemuCommandLine, Sizes) {
   EXPECT_EQ(parse_qemu_size("512"), std::uint64_t{512} << 20U);
   EXPECT_EQ(parse_qemu_size("219136k"), std::uint64_t{219136} << 10U);
-  EXPECT_EQ(parse_qemu_size("1.75G"), (std::uint64_t{7} << 28U) - 64);  // thousandths of a GiB
+  EXPECT_EQ(parse_qemu_size("1.75G"), std::uint64_t{7} << 28U);
   EXPECT_EQ(parse_qemu_size("8g"), std::uint64_t{8} << 30U);
   for (const char* text : {"", "G", "x", "1.xG", "-1", "99999999999999999999", "99999999999P"}) {
     EXPECT_EQ(parse_qemu_size(text), std::nullopt) << text;
