@@ -12,6 +12,7 @@
 #include "app/capture_list.h"
 #include "app/capture_trim.h"
 #include "app/owner.h"
+#include "app/privacy_vms.h"
 #include "base/text.h"
 #include "facts/readers/read_facts.h"
 #include "facts/readers/readers.h"
@@ -221,7 +222,9 @@ Identity identity_of(const HostReader& host) {
   return identity;
 }
 
-ScrubbedMachine scrub_machine(const MemoryHost& machine, const Identity& identity) {
+ScrubbedMachine scrub_machine(const MemoryHost& original, const Identity& identity) {
+  const ReducedVms reduced = reduce_vms(original);
+  const MemoryHost& machine = reduced.machine;
   Scrubber scrubber(identity);
   for (const auto& [path, node] : machine.nodes()) learn(scrubber, path, node);
   scrubber.settle();
@@ -238,6 +241,7 @@ ScrubbedMachine scrub_machine(const MemoryHost& machine, const Identity& identit
     if (counts[kind] == 0) continue;
     result.replaced.emplace_back(secret_name(static_cast<Secret>(kind)), counts[kind]);
   }
+  if (reduced.names != 0) result.replaced.emplace_back("vm", reduced.names);
   return result;
 }
 

@@ -21,7 +21,7 @@ struct ScrubbedMachine {
   MemoryHost machine;
   std::vector<std::pair<std::string, std::size_t>> replaced;
 };
-ScrubbedMachine scrub_machine(const MemoryHost& machine, const Identity& identity);
+ScrubbedMachine scrub_machine(const MemoryHost& original, const Identity& identity);
 
 // The host's names and the user's who calls; what cannot be read is left out.
 Identity identity_of(const HostReader& host);

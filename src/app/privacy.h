@@ -9,6 +9,7 @@
 //   user names, host names       user1, host1
 //   disks, labels, serial numbers, Wi-Fi names   disk1, label1, serial1, wifi1
 //   passwords, keys, network settings of the kernel's command line   removed
+//   names of VMs, their disks and networks   see app/privacy_vms.h, which comes first
 // Pure text functions; time is linear in the text, but for the number of names.
 #pragma once
 

@@ -50,7 +50,8 @@ struct PciDevice {
   // Absent: no SR-IOV capability that the kernel knows of. The hardware's number until the driver
   // sets its own.
   Fact<std::uint32_t> sriov_total_vfs;
-  bool is_virtual_function = false;  // it has a physfn link
+  bool is_virtual_function = false;             // it has a physfn link
+  std::optional<PciAddress> physical_function;  // where that link points
 
   // The rest is read of GPUs only.
   Fact<std::uint32_t> sriov_num_vfs;  // how many there are now

@@ -37,6 +37,7 @@ THIRD_PARTY = {
     "toml++/": {"src/vm/definition.cc"},
     "png.h": {"src/run/picture.cc"},
     "systemd/": {"src/host/journal.cc"},
+    "pugixml.hpp": {"src/facts/libvirt_domain.cc"},
 }
 
 

@@ -1,5 +1,6 @@
 #include "cli/render/doctor_json.h"
 
+#include "analysis/guest_use.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "facts/boot_loader.h"
@@ -125,7 +126,27 @@ Json way_json(const WayVerdict& way) {
   return json;
 }
 
-Json gpu_json(const GpuDiagnosis& diagnosis) {
+// The VMs that use the GPU, one entry each, whatever they are called.
+Json virtual_machines_json(const Facts& facts, const PciDevice& gpu) {
+  Json machines = Json::array();
+  const VirtualMachine* last = nullptr;
+  for (const GuestUse& use : guests_of(facts, gpu)) {
+    if (use.machine != last) {
+      Json machine;
+      machine.set("name", use.settings->name);
+      machine.set("source", source_name(use.machine->source));
+      machine.set("running", use.machine->process_id != 0);
+      machine.set("devices", Json::array());
+      machines.push_back(std::move(machine));
+    }
+    last = use.machine;
+    Json::Object& members = *machines.as_array()->back().as_object();
+    members.back().second.push_back(device_name(*use.device));
+  }
+  return machines;
+}
+
+Json gpu_json(const Facts& facts, const GpuDiagnosis& diagnosis) {
   const PciDevice& gpu = *diagnosis.gpu;
   Json json;
   json.set("address", to_text(gpu.address));
@@ -141,6 +162,7 @@ Json gpu_json(const GpuDiagnosis& diagnosis) {
   json.set("vgpu_types_predicted", diagnosis.predicted);
   const auto& best = diagnosis.capacity.best_type;
   json.set("best_type", best ? Json(*best) : Json());
+  json.set("virtual_machines", virtual_machines_json(facts, gpu));
   return json;
 }
 
@@ -179,7 +201,7 @@ Json recommendation_json(const Diagnosis& diagnosis, const Diagnosis::Recommenda
 
 Json doctor_json(const Diagnosis& diagnosis) {
   Json gpus = Json::array();
-  for (const GpuDiagnosis& gpu : diagnosis.gpus) gpus.push_back(gpu_json(gpu));
+  for (const GpuDiagnosis& gpu : diagnosis.gpus) gpus.push_back(gpu_json(*diagnosis.facts, gpu));
   Json parents = Json::array();
   for (const Diagnosis::OtherParent& other : diagnosis.other_parents) {
     Json parent;

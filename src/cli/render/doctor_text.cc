@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "analysis/guest_use.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/render/translate.h"
@@ -170,11 +171,29 @@ class DoctorText {
                             ? Message(N_("GPU {address}: {name}, driver {driver}"), fields)
                             : Message(N_("GPU {address}: {name}, no driver"), fields)),
               kBold);
+    write_virtual_machines(gpu);
     for (const WayVerdict& way : diagnosis.ways) {
       write_way(way);
       if (way.way == "gvt-g" && way.verdict != Verdict::Impossible) write_types(diagnosis);
     }
     text_ += "\n";
+  }
+
+  // Who uses it already, in one line.
+  void write_virtual_machines(const PciDevice& gpu) {
+    std::vector<std::string> running;
+    std::vector<std::string> defined;
+    for (const GuestUse& use : guests_of(*diagnosis_.facts, gpu)) {
+      std::vector<std::string>& names = use.machine->process_id != 0 ? running : defined;
+      const std::string name = printable(use.settings->name);
+      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+    const auto write = [this](const char* sentence, const std::vector<std::string>& names) {
+      if (names.empty()) return;
+      paragraph(2, 4, translate(Message(sentence, {{"vms", join(names, ", ")}})));
+    };
+    write(N_("VMs that run on it: {vms}"), running);
+    write(N_("VMs that are defined with it: {vms}"), defined);
   }
 
   void write_way(const WayVerdict& way) {

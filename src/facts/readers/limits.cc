@@ -13,9 +13,8 @@ bool parse_limit(std::string_view word, std::optional<std::uint64_t>& limit) {
 
 }  // namespace
 
-Fact<MemoryLockLimit> read_memory_lock_limit(const HostReader& host) {
+Fact<MemoryLockLimit> read_memory_lock_limit(const HostReader& host, const std::string& path) {
   constexpr std::string_view kRow = "Max locked memory";
-  const std::string path = "/proc/self/limits";
   const auto text = host.read_file(path);
   if (!text) return fact_from_error<MemoryLockLimit>(text.error(), path);
   for (const std::string_view line : lines(*text)) {

@@ -81,6 +81,10 @@ Result<PciDevice> read_device(const HostReader& host, const std::string& name,
   device.is_virtual_function = host.status(join_path(device.sysfs_path, "physfn")).has_value();
   // Of the rest a machine has hundreds, and only that of GPUs is asked for.
   if (!device.is_gpu()) return device;
+  if (device.is_virtual_function) {
+    const auto target = host.read_link(join_path(device.sysfs_path, "physfn"));
+    if (target) device.physical_function = parse_pci_address(base_name(*target));
+  }
   device.subsystem_vendor_id = read_detail<std::uint16_t>(host, device, "subsystem_vendor");
   device.subsystem_device_id = read_detail<std::uint16_t>(host, device, "subsystem_device");
   device.revision = read_detail<std::uint8_t>(host, device, "revision");

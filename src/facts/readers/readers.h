@@ -35,10 +35,12 @@ std::string why(const Error& error);
 
 // --- the sources
 
-Fact<CpuFacts> read_cpu(const HostReader& host);                        // cpu.cc
-KvmFacts read_kvm(const HostReader& host);                              // kvm.cc
-IommuFacts read_iommu(const HostReader& host);                          // iommu.cc
-Fact<MemoryLockLimit> read_memory_lock_limit(const HostReader& host);   // limits.cc
+Fact<CpuFacts> read_cpu(const HostReader& host);  // cpu.cc
+KvmFacts read_kvm(const HostReader& host);        // kvm.cc
+IommuFacts read_iommu(const HostReader& host);    // iommu.cc
+// limits.cc; of any process
+Fact<MemoryLockLimit> read_memory_lock_limit(const HostReader& host,
+                                             const std::string& path = "/proc/self/limits");
 Fact<std::vector<PciDevice>> read_pci_devices(const HostReader& host);  // pci.cc
 
 // mdev.cc

@@ -146,5 +146,6 @@ std::vector<Case> host_cases();
 std::vector<Case> boot_cases();
 std::vector<Case> surroundings_cases();
 std::vector<Case> qemu_cases();
+std::vector<Case> guest_cases();
 
 }  // namespace cleave::testing
