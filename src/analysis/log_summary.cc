@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "analysis/explain/log_messages/message.h"
 #include "facts/kernel.h"
@@ -31,6 +32,7 @@ enum class Effect : std::uint8_t {
   DmarTable,
   IvrsTable,
   Excluded,
+  ExcludedByParameter,
   Kept,
   GvtUnregistered,
   GvtUnsupported,
@@ -56,23 +58,29 @@ const std::map<std::string_view, Effect>& effects() {
       {"log.amd_found_at", Effect::IommuOn},
       {"log.dmar_fault_read", Effect::IommuLikelyOn},
       {"log.dmar_fault_read_no_pasid", Effect::IommuLikelyOn},
+      {"log.dmar_fault_read_pasid", Effect::IommuLikelyOn},
       {"log.dmar_fault_write", Effect::IommuLikelyOn},
       {"log.dmar_fault_write_no_pasid", Effect::IommuLikelyOn},
+      {"log.dmar_fault_write_pasid", Effect::IommuLikelyOn},
       {"log.amd_page_fault", Effect::IommuLikelyOn},
       {"log.vtd_active", Effect::IommuLikelyOnGpu},
       {"log.dmar_parameter_off", Effect::IommuOff},
       {"log.dmar_failed", Effect::IommuOff},
       {"log.dmar_no_devices", Effect::IommuOff},
       {"log.dmar_parse_failed", Effect::IommuOff},
+      {"log.dmar_parse_failed_old", Effect::IommuOff},
       {"log.amd_off", Effect::IommuOff},
+      {"log.amd_ivrs_error", Effect::IommuOff},
       {"log.dmar_table", Effect::DmarTable},
       {"log.dmar_reserving", Effect::DmarTable},
       {"log.dmar_host_address_width", Effect::DmarTable},
       {"log.dmar_drhd_scoped", Effect::DmarTable},
       {"log.dmar_drhd_all", Effect::DmarTable},
       {"log.ivrs_table", Effect::IvrsTable},
+      {"log.ivrs_reserving", Effect::IvrsTable},
       {"log.dmar_graphics_excluded", Effect::Excluded},
       {"log.dmar_no_shadow_gtt", Effect::Excluded},
+      {"log.dmar_gfx_parameter", Effect::ExcludedByParameter},
       {"log.dmar_graphics_kept", Effect::Kept},
       {"log.gvt_unregistering", Effect::GvtUnregistered},
       {"log.gvt_unsupported", Effect::GvtUnsupported},
@@ -90,6 +98,7 @@ const std::map<std::string_view, Effect>& effects() {
       {"log.kvm_vmx_disabled", Effect::KvmDisabled},
       {"log.kvm_vmx_disabled_outside", Effect::KvmDisabled},
       {"log.kvm_svm_disabled", Effect::KvmDisabled},
+      {"log.kvm_svm_disabled_boot", Effect::KvmDisabled},
       {"log.force_probe_i915", Effect::DriverFailed},
       {"log.force_probe_xe", Effect::DriverFailed},
       {"log.nouveau_unknown", Effect::DriverFailed},
@@ -113,6 +122,7 @@ class Summary {
       line_ = &*line;
       const std::optional<LogMatch> match = kMatcher.match(line->text);
       if (match && match->message->id == std::string_view("log.linux_version")) start_boot();
+      note_display();
       note_driver();
       note_group();
       if (match) note(*match);
@@ -136,6 +146,8 @@ class Summary {
     found_ = {};
     likely_on_ = {};
     likely_on_gpu_ = {};
+    excluded_by_parameter_ = {};
+    display_.clear();
   }
 
   void note(const LogMatch& match) {
@@ -179,6 +191,8 @@ class Summary {
         return first(found_.ivrs_table);
       case Effect::Excluded:
         return decide(found_.graphics_excluded, true);
+      case Effect::ExcludedByParameter:
+        return decide(excluded_by_parameter_, true);
       case Effect::Kept:
         return decide(found_.graphics_excluded, false);
       case Effect::Memlock:
@@ -251,11 +265,35 @@ class Summary {
     constexpr std::string_view kVfio = "vfio-pci ";
     if (text.starts_with(kVfio)) {
       const std::string_view address = leading_pci_address(text.substr(kVfio.size()));
-      if (!address.empty() && text.substr(kVfio.size() + address.size()).starts_with(": vgaarb:")) {
+      const std::string_view rest = text.substr(kVfio.size() + address.size());
+      if (!address.empty() && (display_.contains(address) || speaks_of_a_gpu(rest))) {
         return {kVfio.substr(0, 8), address};
       }
     }
     return {};
+  }
+
+  // Where the log does not have the device's class. vga_arb's pci_notify() prints for every device
+  // when its debug messages are on, and nouveau only asks what it finds for "optimus"
+  // (drivers/pci/vgaarb.c, drivers/gpu/drm/nouveau/nouveau_acpi.c).
+  static bool speaks_of_a_gpu(std::string_view message) {
+    return (message.starts_with(": vgaarb:") && !message.starts_with(": vgaarb: pci_notify")) ||
+           message.starts_with(": optimus capabilities:");
+  }
+
+  // "pci 0000:01:00.0: [10de:1f91] type 00 class 0x030200" (pci_setup_device() of
+  // drivers/pci/probe.c): a device of the class display (03).
+  void note_display() {
+    constexpr std::string_view kPci = "pci ";
+    std::string_view text = line_->text;
+    if (!text.starts_with(kPci)) return;
+    text.remove_prefix(kPci.size());
+    const std::string_view address = leading_pci_address(text);
+    if (address.empty() || !text.substr(address.size()).starts_with(": [")) return;
+    if (text.find(" class 0x03") == std::string_view::npos || display_.size() >= kMostDrivers) {
+      return;
+    }
+    display_.emplace(address);
   }
 
   void note_driver() {
@@ -312,7 +350,15 @@ class Summary {
     });
   }
 
+  // The parser of the command line says "Disable GFX device mapping" on AMD's machines, too.
+  void settle_exclusion() {
+    if (!excluded_by_parameter_.value || !found_.dmar_table.value) return;
+    if (found_.graphics_excluded.value.value_or(false)) return;
+    found_.graphics_excluded = excluded_by_parameter_;
+  }
+
   void settle() {
+    settle_exclusion();
     if (found_.iommu.value) return;
     if (likely_on_.value) {
       found_.iommu = {.value = IommuState::On, .evidence = likely_on_.evidence};
@@ -335,6 +381,8 @@ class Summary {
   KernelLogSummary found_;
   LogFact<bool> likely_on_;
   LogFact<bool> likely_on_gpu_;
+  LogFact<bool> excluded_by_parameter_;
+  std::set<std::string, std::less<>> display_;  // addresses of GPUs
 };
 
 }  // namespace

@@ -50,7 +50,8 @@ struct KernelLogSummary {
   LogFact<IommuState> iommu;
   LogFact<bool> dmar_table;  // only ever known to be there
   LogFact<bool> ivrs_table;
-  LogFact<bool> graphics_excluded;  // true: the kernel's list left the GPU out; false: it said so
+  // true: the kernel's list or igfx_off left the GPU out of VT-d; false: it is not on the list
+  LogFact<bool> graphics_excluded;
   LogFact<GvtState> gvt_g;
   std::vector<GpuDriverFact> gpu_drivers;  // bound, as far as the log goes; by line
   LogFact<bool> memlock_exceeded;

@@ -22,7 +22,8 @@ Outcome unless_seen(const Subject& subject, std::initializer_list<std::string_vi
 
 Outcome check_kvm_disabled(const Subject& subject) {
   return unless_seen(subject, {"log.kvm_disabled", "log.kvm_disabled_named", "log.kvm_vmx_disabled",
-                               "log.kvm_vmx_disabled_outside", "log.kvm_svm_disabled"});
+                               "log.kvm_vmx_disabled_outside", "log.kvm_svm_disabled",
+                               "log.kvm_svm_disabled_boot"});
 }
 
 Outcome check_ignored_registers(const Subject& subject) {
@@ -31,20 +32,22 @@ Outcome check_ignored_registers(const Subject& subject) {
 }
 
 Outcome check_iommu_firmware(const Subject& subject) {
-  return unless_seen(subject,
-                     {"log.dmar_bios_broken", "log.dmar_bad_rmrr", "log.dmar_failed",
-                      "log.dmar_parse_failed", "log.amd_ioapic_missing", "log.amd_efr_mismatch"});
+  return unless_seen(subject, {"log.dmar_bios_broken", "log.dmar_bad_rmrr", "log.dmar_failed",
+                               "log.dmar_parse_failed", "log.dmar_parse_failed_old",
+                               "log.amd_ioapic_missing", "log.amd_ivrs_error"});
 }
 
 Outcome check_iommu_faults(const Subject& subject) {
   return unless_seen(
-      subject, {"log.dmar_fault_read", "log.dmar_fault_read_no_pasid", "log.dmar_fault_write",
-                "log.dmar_fault_write_no_pasid", "log.amd_page_fault", "log.amd_iotlb_timeout"});
+      subject, {"log.dmar_fault_read", "log.dmar_fault_read_no_pasid", "log.dmar_fault_read_pasid",
+                "log.dmar_fault_write", "log.dmar_fault_write_no_pasid",
+                "log.dmar_fault_write_pasid", "log.amd_page_fault", "log.amd_iotlb_timeout"});
 }
 
 Outcome check_interrupt_remapping(const Subject& subject) {
-  const Outcome off = unless_seen(subject, {"log.dmar_ir_failed", "log.amd_ir_disabled",
-                                            "log.dmar_ir_optout", "log.vfio_no_remapping"});
+  // Not log.dmar_ir_optout: without x2APIC interrupts are remapped, too ("in xapic mode").
+  const Outcome off =
+      unless_seen(subject, {"log.dmar_ir_failed", "log.amd_ir_disabled", "log.vfio_no_remapping"});
   if (off.kind == OutcomeKind::Fail || subject.log == nullptr) return off;
   if (const SeenMessage* on = subject.log->first_of({"log.dmar_ir_on", "log.amd_ir_on"})) {
     return Outcome::pass({{subject.facts.kernel_log.source(), on->text}});
@@ -85,8 +88,9 @@ Outcome check_vtd_active(const Subject& subject) {
 }
 
 Outcome check_hang(const Subject& subject) {
-  return unless_seen(subject, {"log.gpu_hang", "log.gpu_reset_hang", "log.amdgpu_ring_timeout",
-                               "log.amdgpu_fatal", "log.nvidia_off_bus", "log.nvidia_xid"});
+  return unless_seen(
+      subject, {"log.gpu_hang", "log.gpu_reset_hang", "log.amdgpu_ring_timeout", "log.amdgpu_fatal",
+                "log.amdgpu_reset_failed", "log.nvidia_off_bus", "log.nvidia_xid"});
 }
 
 Outcome check_underrun(const Subject& subject) {
@@ -103,13 +107,13 @@ Outcome check_driver_start(const Subject& subject) {
 }
 
 Outcome check_firmware_files(const Subject& subject) {
-  return unless_seen(subject, {"log.guc_failed", "log.guc_fetch_failed", "log.guc_incompatible",
-                               "log.dmc_failed"});
+  return unless_seen(subject, {"log.guc_failed", "log.guc_fetch_failed", "log.guc_fetch_failed_xe",
+                               "log.guc_incompatible", "log.dmc_failed"});
 }
 
 Outcome check_sriov_refusal(const Subject& subject) {
-  return unless_seen(subject,
-                     {"log.sriov_unavailable", "log.sriov_enable_failed", "log.parameter_max_vfs"});
+  return unless_seen(subject, {"log.sriov_unavailable", "log.sriov_enable_failed",
+                               "log.sriov_enable_failed_one", "log.parameter_max_vfs"});
 }
 
 Outcome check_vfio(const Subject& subject) {

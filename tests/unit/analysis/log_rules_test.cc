@@ -92,6 +92,14 @@ TEST(LogRules, AreUnknownWhereTheLogIsCutOrClosed) {
   }
 }
 
+TEST(LogRules, InterruptsAreRemappedWithoutX2apicToo) {
+  const std::string log =
+      std::string(kBoot) +
+      "[    1.000000] DMAR-IR: x2apic is disabled because BIOS sets x2apic opt out bit.\n"
+      "[    1.000000] DMAR-IR: Enabled IRQ remapping in xapic mode\n";
+  EXPECT_EQ(outcome_with("log.interrupt_remapping", log_of(log)).kind, OutcomeKind::Pass);
+}
+
 TEST(LogRules, OnlyTheLastBootCounts) {
   const std::string before = std::string(kBoot) + "[    9.000000] kvm: disabled by bios\n";
   EXPECT_EQ(outcome_with("log.kvm_disabled_by_firmware", log_of(before + kBoot + kQuiet)).kind,

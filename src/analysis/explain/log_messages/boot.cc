@@ -36,6 +36,10 @@ constexpr LogMessage kMessages[] = {
      .pattern = "DMI: {machine*}",
      .severity = Severity::Note,
      .meaning = N_("The machine and its firmware: {machine}.")},
+    {.id = "log.machine_memory",
+     .pattern = "DMI: Memory slots populated: {slots}",
+     .severity = Severity::Harmless,
+     .meaning = N_("How many of the machine's memory slots are in use: {slots}.")},
     {.id = "log.hypervisor",
      .pattern = "Hypervisor detected: {hypervisor*}",
      .severity = Severity::Warning,
@@ -82,6 +86,11 @@ constexpr LogMessage kMessages[] = {
      .severity = Severity::Harmless,
      .meaning = N_("A module with the licence {licence} was loaded. It works, and marks the kernel "
                    "as tainted.")},
+    {.id = "log.module_licence_unnamed",
+     .pattern = "module license taints kernel.",
+     .severity = Severity::Harmless,
+     .meaning = N_("A module was loaded whose licence is not the kernel's. It works, and marks the "
+                   "kernel as tainted.")},
     {.id = "log.module_rejected_unsigned",
      .pattern = "Loading of unsigned module is rejected",
      .severity = Severity::Problem,

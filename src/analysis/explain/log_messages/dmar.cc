@@ -38,15 +38,18 @@ constexpr LogMessage kMessages[] = {
      .action = kToQuirk},
     {.id = "log.dmar_graphics_kept",
      .pattern = "Skip IOMMU disabling for graphics",
-     .severity = Severity::Good,
-     .meaning = N_("The kernel keeps the IOMMU for this newer GPU on, as it should. Not the line "
-                   "“Disabling IOMMU for graphics”.")},
+     .severity = Severity::Harmless,
+     // quirk_igfx_skip_te_disable(): only about switching off again; printed without an IOMMU, too.
+     .meaning = N_("A workaround for newer GPUs: the kernel does not switch their IOMMU unit off "
+                   "again. Not the line “Disabling IOMMU for graphics”; it does not tell whether "
+                   "the IOMMU is on.")},
     {.id = "log.dmar_no_shadow_gtt",
      .pattern = "BIOS has allocated no shadow GTT; disabling IOMMU for graphics",
      .severity = Severity::Warning,
      .meaning = N_("The firmware set aside no second graphics table, so the kernel keeps this old "
                    "GPU out of the IOMMU."),
-     .action = kToQuirk},
+     .action = N_("Only the firmware can change that: more graphics memory in its setup, or an "
+                  "update.")},
     {.id = "log.dmar_ironlake_flush",
      .pattern = "Disabling batched IOTLB flush on Ironlake",
      .severity = Severity::Harmless,
@@ -72,10 +75,24 @@ constexpr LogMessage kMessages[] = {
      .action = N_("For SR-IOV or a whole device: switch on VT-d in the firmware's setup. GVT-g "
                   "does not need it.")},
     {.id = "log.dmar_parse_failed",
+     .pattern = "Parse DMAR table failure.",
+     .severity = Severity::Problem,
+     .meaning = N_("The firmware's table of VT-d is broken: VT-d cannot be used."),
+     .action = kToBiosup},
+    {.id = "log.dmar_parse_failed_old",  // older kernels
      .pattern = "parse DMAR table failure.",
      .severity = Severity::Problem,
      .meaning = N_("The firmware's table of VT-d is broken: VT-d cannot be used."),
      .action = kToBiosup},
+    {.id = "log.dmar_malfunction",
+     .pattern = "DMAR hardware is malfunctioning",
+     .severity = Severity::Problem,
+     .meaning = N_("An IOMMU unit did not answer, and the kernel stopped because of it."),
+     .action = N_("Update the firmware. To start the machine until then: intel_iommu=off.")},
+    {.id = "log.dmar_unaligned",
+     .pattern = "Invalidate non-aligned address {address}, order {order}",
+     .severity = Severity::Harmless,
+     .meaning = N_("The kernel forgot more addresses at once than it had to. Nothing breaks.")},
     {.id = "log.dmar_bios_broken",
      .pattern = "Your BIOS is broken; DMAR reported at address {address*}",
      .severity = Severity::Problem,
@@ -164,6 +181,15 @@ constexpr LogMessage kMessages[] = {
      .pattern = "iommu: Adding device {device} to group {group}",
      .severity = Severity::Good,
      .meaning = N_("The device {device} is in IOMMU group {group}.")},
+    {.id = "log.iommu_group_failed",
+     .pattern = "Failed to add to iommu group {group}: {error}",
+     .severity = Severity::Problem,
+     .meaning = N_("The device got no IOMMU group (error {error}): it cannot be given to a VM."),
+     .action = kToBiosup},
+    {.id = "log.iommu_group_left",
+     .pattern = "Removing from iommu group {group}",
+     .severity = Severity::Harmless,
+     .meaning = N_("The device left IOMMU group {group}: it was unplugged or removed.")},
 };
 
 }  // namespace

@@ -35,8 +35,24 @@ constexpr LogMessage kMessages[] = {
      .severity = Severity::Warning,
      .meaning = N_("The device {device} wrote to memory that it may not; the IOMMU stopped it."),
      .action = kToFault},
+    {.id = "log.dmar_fault_read_pasid",
+     .pattern = "[DMA Read PASID {process}] Request device [{device}] {fault*}",
+     .severity = Severity::Warning,
+     .meaning = N_("The device {device} read memory that it may not; the IOMMU stopped it."),
+     .action = kToFault},
+    {.id = "log.dmar_fault_write_pasid",
+     .pattern = "[DMA Write PASID {process}] Request device [{device}] {fault*}",
+     .severity = Severity::Warning,
+     .meaning = N_("The device {device} wrote to memory that it may not; the IOMMU stopped it."),
+     .action = kToFault},
     {.id = "log.dmar_fault_interrupt",
      .pattern = "[INTR-REMAP] Request device [{device}] {fault*}",
+     .severity = Severity::Warning,
+     .meaning =
+         N_("An interrupt of {device} in a form that the IOMMU does not accept was stopped."),
+     .action = N_("Look for a firmware update of the machine's maker.")},
+    {.id = "log.dmar_fault_interrupt_old",  // older kernels, with this typing error
+     .pattern = "INTR-REMAP: Request device [[{device}] {fault*}",
      .severity = Severity::Warning,
      .meaning =
          N_("An interrupt of {device} in a form that the IOMMU does not accept was stopped."),
@@ -68,6 +84,12 @@ constexpr LogMessage kMessages[] = {
      .severity = Severity::Harmless,
      .meaning =
          N_("The kernel's hint to the line before; nothing for sharing a GPU depends on it.")},
+    {.id = "log.dmar_ir_no_x2apic",
+     .pattern = "x2apic: IRQ remapping doesn't support X2APIC mode",
+     .severity = Severity::Harmless,
+     .meaning =
+         N_("The kernel uses the older form of interrupts; nothing for sharing a GPU depends "
+            "on it.")},
     {.id = "log.dmar_ir_left_on",
      .pattern = "IRQ remapping was enabled on dmar{unit} but we are not in kdump mode",
      .severity = Severity::Harmless,

@@ -39,8 +39,8 @@ constexpr LogMessage kMessages[] = {
     {.id = "log.dmar_rmrr",
      .pattern = "RMRR base: {start} end: {end}",
      .severity = Severity::Harmless,
-     .meaning = N_("Memory that the firmware reserves for a device, most often graphics or USB. It "
-                   "does not hinder handing those to a VM.")},
+     .meaning = N_("Memory that the firmware reserves for a device, most often graphics or USB. "
+                   "Those can be handed to a VM nevertheless; another device cannot.")},
     {.id = "log.dmar_atsr",
      .pattern = "ATSR flags: {flags}",
      .severity = Severity::Note,

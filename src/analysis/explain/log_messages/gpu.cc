@@ -8,6 +8,9 @@ namespace {
 
 constexpr const char* kToFirmware =
     N_("Install the firmware package of your distribution and rebuild the initramfs.");
+constexpr const char* kFirmware =
+    N_("The firmware file {file} could not be loaded (error {error}). Drivers often try several "
+       "names: only the last one counts.");
 constexpr const char* kToForceprobe =
     N_("Use a newer kernel, or the force_probe argument that the line names.");
 constexpr const char* kToSriovguc =
@@ -49,6 +52,20 @@ constexpr LogMessage kMessages[] = {
      .severity = Severity::Warning,
      .meaning = N_("The firmware GuC is missing. GVT-g does not need it, SR-IOV does."),
      .action = kToFirmware},
+    {.id = "log.guc_fetch_failed_xe",
+     .pattern = "GuC firmware {file}: fetch failed with error {error}",
+     .severity = Severity::Warning,
+     .meaning = N_("The firmware GuC is missing. GVT-g does not need it, SR-IOV does."),
+     .action = kToFirmware},
+    {.id = "log.guc_loaded_xe",
+     .pattern = "Using GuC firmware from {file} version {version}",
+     .severity = Severity::Note,
+     .meaning =
+         N_("The firmware GuC was loaded. SR-IOV needs it; GVT-g must not let it schedule.")},
+    {.id = "log.huc_loaded_xe",
+     .pattern = "Using HuC firmware from {file} version {version}",
+     .severity = Severity::Note,
+     .meaning = N_("The firmware HuC (for video) was loaded.")},
     {.id = "log.huc_loaded",
      .pattern = "HuC firmware {file} version {version}",
      .severity = Severity::Note,
@@ -95,7 +112,8 @@ constexpr LogMessage kMessages[] = {
      .meaning = N_("This kernel's driver does not claim the GPU {device} by itself."),
      .action = kToForceprobe},
     {.id = "log.force_probe_xe",
-     .pattern = "Your graphics device {device} is not officially supported by {driver*}",
+     // The kernel breaks the line behind "supported" (xe_pci_probe() in xe_pci.c).
+     .pattern = "Your graphics device {device} is not officially supported",
      .severity = Severity::Problem,
      .meaning = N_("This kernel's driver does not claim the GPU {device} by itself."),
      .action = kToForceprobe},
@@ -108,11 +126,16 @@ constexpr LogMessage kMessages[] = {
      .severity = Severity::Note,
      .meaning = N_("This system runs on a virtual function (SR-IOV) of a GPU.")},
     {.id = "log.sriov_enabled",
-     .pattern = "Enabled {count} of {total} VFs",
+     .pattern = "Enabled {count} of {total} VF",  // or VFs
      .severity = Severity::Good,
      .meaning = N_("{count} of {total} virtual functions exist now, one for each VM.")},
     {.id = "log.sriov_enable_failed",
      .pattern = "Failed to enable {count} VFs ({error*}",
+     .severity = Severity::Problem,
+     .meaning = N_("The {count} virtual functions could not be made."),
+     .action = kToSriovguc},
+    {.id = "log.sriov_enable_failed_one",
+     .pattern = "Failed to enable {count} VF ({error*}",
      .severity = Severity::Problem,
      .meaning = N_("The {count} virtual functions could not be made."),
      .action = kToSriovguc},
@@ -142,12 +165,41 @@ constexpr LogMessage kMessages[] = {
      .meaning = N_("The picture's data came too late on pipe {pipe}: a flicker."),
      .action = N_("If the picture flickers since the IOMMU is on: intel_iommu=on,igfx_off (not "
                   "with SR-IOV or whole passthrough) or i915.enable_psr=0.")},
+    {.id = "log.firmware_missing_i915",
+     .pattern = "Direct firmware load for i915/{file} failed with error {error}",
+     .severity = Severity::Warning,
+     .meaning = kFirmware,
+     .action = kToFirmware},
+    {.id = "log.firmware_missing_xe",
+     .pattern = "Direct firmware load for xe/{file} failed with error {error}",
+     .severity = Severity::Warning,
+     .meaning = kFirmware,
+     .action = kToFirmware},
+    {.id = "log.firmware_missing_amdgpu",
+     .pattern = "Direct firmware load for amdgpu/{file} failed with error {error}",
+     .severity = Severity::Warning,
+     .meaning = kFirmware,
+     .action = kToFirmware},
+    {.id = "log.firmware_missing_radeon",
+     .pattern = "Direct firmware load for radeon/{file} failed with error {error}",
+     .severity = Severity::Warning,
+     .meaning = kFirmware,
+     .action = kToFirmware},
+    {.id = "log.firmware_missing_nvidia",
+     .pattern = "Direct firmware load for nvidia/{file} failed with error {error}",
+     .severity = Severity::Warning,
+     .meaning = kFirmware,
+     .action = kToFirmware},
+    {.id = "log.firmware_missing_nouveau",
+     .pattern = "Direct firmware load for nouveau/{file} failed with error {error}",
+     .severity = Severity::Warning,
+     .meaning = kFirmware,
+     .action = kToFirmware},
     {.id = "log.firmware_missing",
      .pattern = "Direct firmware load for {file} failed with error {error}",
-     .severity = Severity::Warning,
-     .meaning = N_("The firmware file {file} could not be loaded (error {error}). Drivers often "
-                   "try several names: only the last one counts."),
-     .action = kToFirmware},
+     .severity = Severity::Harmless,
+     .meaning = N_("The file {file}, which is not a GPU's, could not be loaded (error {error}). "
+                   "Drivers often try several names. Nothing for sharing a GPU depends on it.")},
 };
 
 }  // namespace
