@@ -7,34 +7,21 @@
 namespace cleave {
 namespace {
 
-std::vector<const Rule*> list_rules() {
-  cpu_rules(),
-  kvm_rules(),
-  iommu_rules(),
-  host_rules(),
-  boot_rules(),
-  limits_rules(),
-  session_rules(),
-  display_rules(),
-  qemu_rules(),
-  gpu_rules(),
-  gpu_firmware_rules(),
-  gvt_g_rules(),
-  gvt_g_trap_rules(),
-  sr_iov_rules(),
-  passthrough_rules(),
-  virtio_gpu_rules(),
-  guest_rules(),
-  mdev_rules(),
-  log_rules(),
-  previous_boot_rules(),
-  guest_system_rules()
+// In the order of the story that a report tells.
+constexpr std::array kFamilies = {
+    cpu_rules,           kvm_rules,     iommu_rules,        host_rules,   boot_rules,
+    limits_rules,        session_rules, display_rules,      qemu_rules,   gpu_rules,
+    gpu_firmware_rules,  gvt_g_rules,   gvt_g_trap_rules,   sr_iov_rules, passthrough_rules,
+    virtio_gpu_rules,    guest_rules,   guest_system_rules, mdev_rules,   log_rules,
+    previous_boot_rules,
 };
-std::vector<const Rule*> rules;
-for (const std::span<const Rule> family : families) {
-  for (const Rule& rule : family) rules.push_back(&rule);
-}
-return rules;
+
+std::vector<const Rule*> list_rules() {
+  std::vector<const Rule*> rules;
+  for (const auto family : kFamilies) {
+    for (const Rule& rule : family()) rules.push_back(&rule);
+  }
+  return rules;
 }
 
 }  // namespace
