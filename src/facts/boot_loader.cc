@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/text.h"
+#include "facts/boot_menu.h"
 
 namespace cleave {
 namespace {
@@ -14,17 +15,6 @@ template <typename T>
 bool is_true(const Fact<T>& fact) {
   const T* value = fact.value();
   return value != nullptr && *value;
-}
-
-// "(hd0,gpt2)/vmlinuz-6.8" → "/vmlinuz-6.8": GRUB puts its name of the device before the path.
-std::string_view without_device(std::string_view path) {
-  if (!path.starts_with('(')) return path;
-  const std::size_t end = path.find(')');
-  return end == std::string_view::npos ? path : path.substr(end + 1);
-}
-
-std::string_view last_part(std::string_view path) {
-  return path.substr(path.find_last_of("/\\") + 1);
 }
 
 // As the loaders write their own names.
@@ -259,7 +249,7 @@ class Finder {
     }
     const std::string selected = lower_case(boot_.entry_selected.value_or(""));
     if (selected.ends_with(".efi") || boot_.stub.is_known()) return BootWriter::UnifiedImage;
-    const Entries candidates = entries_of_running(menu_entries());
+    const Entries candidates = running_entries();
     if (candidates.empty()) {
       for (const LoaderPlace& place : boot_.places) note_unread(place.entries);
       return BootWriter::Unknown;
@@ -381,94 +371,9 @@ class Finder {
 
   // --- comparing ------------------------------------------------------------------------------
 
-  void add_place_entries(Entries& entries, bool by_grub) const {
-    const GrubEnvironment environment = boot_.grub_environment.value_or({});
-    for (const LoaderPlace& place : boot_.places) {
-      for (const BootEntry& entry : place.entries.value_or({})) {
-        entries.push_back(by_grub ? expand_loader_entry(entry, environment) : entry);
-      }
-    }
-  }
-
-  // Everything that the loader offers, as far as it could be read.
-  [[nodiscard]] Entries menu_entries() const {
-    Entries entries;
-    const auto append = [&entries](const Entries& more) {
-      entries.insert(entries.end(), more.begin(), more.end());
-    };
-    switch (result_.kind) {
-      case LoaderKind::Grub: {
-        const GrubConfig* config = boot_.grub_config.value();
-        if (config != nullptr) append(config->entries);
-        // Where grub.cfg is closed, its entries may still be open (0644 below 0755).
-        const GrubSettings* settings = boot_.grub_settings.value();
-        const bool wanted =
-            settings != nullptr && settings->merged.value_of("GRUB_ENABLE_BLSCFG") == "true";
-        const bool others = is_true(boot_.ostree) || result_.writer == BootWriter::Sdbootutil;
-        if (others || (config != nullptr ? config->loader_entries : wanted)) {
-          add_place_entries(entries, true);
-        }
-        break;
-      }
-      case LoaderKind::SystemdBoot:
-        add_place_entries(entries, false);
-        break;
-      case LoaderKind::Refind:
-        append(boot_.refind_linux.value_or({}));
-        append(boot_.refind_stanzas.value_or({}));
-        break;
-      case LoaderKind::Limine:
-        append(boot_.limine_config.value_or({}));
-        break;
-      case LoaderKind::UnifiedImage:
-      case LoaderKind::Unknown:
-      case LoaderKind::Other:
-        break;
-    }
-    // What is inside an image cannot be compared.
-    std::erase_if(entries, [](const BootEntry& entry) { return entry.unified; });
-    return entries;
-  }
-
-  template <typename Predicate>
-  static Entries filtered(const Entries& entries, Predicate predicate) {
-    Entries found;
-    std::ranges::copy_if(entries, std::back_inserter(found), predicate);
-    return found;
-  }
-
-  // Those that can have started the running kernel, by the strongest sign that any of them has.
-  [[nodiscard]] Entries entries_of_running(const Entries& entries) const {
-    const std::string selected = lower_case(boot_.entry_selected.value_or(""));
-    if (result_.kind == LoaderKind::SystemdBoot && !selected.empty()) {
-      return filtered(entries, [&](const BootEntry& entry) {
-        return lower_case(entry.id) + ".conf" == selected || lower_case(entry.id) == selected;
-      });
-    }
-    if (const auto deployment =
-            running_ != nullptr ? running_->last_value("ostree") : std::nullopt) {
-      return filtered(entries, [&](const BootEntry& entry) {
-        return parse_kernel_command_line(entry.arguments).last_value("ostree") == deployment;
-      });
-    }
-    if (image_) {
-      const auto same = filtered(entries, [&](const BootEntry& entry) {
-        return without_device(entry.kernel) == without_device(*image_);
-      });
-      if (!same.empty()) return same;
-      return filtered(entries, [&](const BootEntry& entry) {
-        return last_part(entry.kernel) == last_part(*image_);
-      });
-    }
-    const std::string release = facts_.kernel.release.value_or("");
-    if (!release.empty()) {
-      const auto same = filtered(entries, [&](const BootEntry& entry) {
-        return entry.version == release || entry.kernel.ends_with(release) ||
-               entry.kernel.contains("/" + release + "/");
-      });
-      if (!same.empty()) return same;
-    }
-    return entries;
+  [[nodiscard]] Entries running_entries() const {
+    return entries_of_running(facts_, result_.kind,
+                              menu_entries(facts_, result_.kind, result_.writer));
   }
 
   // The arguments without words that stand for variables.
@@ -490,7 +395,7 @@ class Finder {
   }
 
   void compare_menu() {
-    for (const BootEntry& entry : entries_of_running(menu_entries())) {
+    for (const BootEntry& entry : running_entries()) {
       CommandLineDifference difference =
           compare_command_lines(known_words(entry), running_->text, false, entry.possible);
       difference.source = entry.source;
@@ -596,79 +501,5 @@ std::optional<bool> BootLoader::matches_running() const {
 }
 
 BootLoader find_boot_loader(const Facts& facts) { return Finder(facts).find(); }
-
-const char* loader_name(LoaderKind kind) {
-  switch (kind) {
-    case LoaderKind::Grub:
-      return "grub";
-    case LoaderKind::SystemdBoot:
-      return "systemd-boot";
-    case LoaderKind::Refind:
-      return "refind";
-    case LoaderKind::Limine:
-      return "limine";
-    case LoaderKind::UnifiedImage:
-      return "unified-image";
-    case LoaderKind::Other:
-      return "other";
-    case LoaderKind::Unknown:
-      break;
-  }
-  return "unknown";
-}
-
-const char* writer_name(BootWriter writer) {
-  switch (writer) {
-    case BootWriter::GrubDropIn:
-      return "grub-drop-in";
-    case BootWriter::GrubSettings:
-      return "grub-settings";
-    case BootWriter::GrubByHand:
-      return "grub-by-hand";
-    case BootWriter::Grubby:
-      return "grubby";
-    case BootWriter::GrubEntries:
-      return "grub-entries";
-    case BootWriter::KernelInstall:
-      return "kernel-install";
-    case BootWriter::LoaderEntries:
-      return "loader-entries";
-    case BootWriter::UnifiedImage:
-      return "unified-image";
-    case BootWriter::Kernelstub:
-      return "kernelstub";
-    case BootWriter::RpmOstree:
-      return "rpm-ostree";
-    case BootWriter::ProxmoxBootTool:
-      return "proxmox-boot-tool";
-    case BootWriter::Sdbootutil:
-      return "sdbootutil";
-    case BootWriter::LimineEntryTool:
-      return "limine-entry-tool";
-    case BootWriter::LimineByHand:
-      return "limine-by-hand";
-    case BootWriter::Refind:
-      return "refind";
-    case BootWriter::Nixos:
-      return "nixos";
-    case BootWriter::SnapCore:
-      return "snap-core";
-    case BootWriter::Unknown:
-      break;
-  }
-  return "unknown";
-}
-
-const char* confidence_name(BootConfidence value) {
-  switch (value) {
-    case BootConfidence::Known:
-      return "known";
-    case BootConfidence::Likely:
-      return "likely";
-    case BootConfidence::Unknown:
-      break;
-  }
-  return "unknown";
-}
 
 }  // namespace cleave

@@ -62,6 +62,21 @@ std::vector<Evidence> evidence_of(const CommandLineDifference& difference) {
   return evidence;
 }
 
+// Of the settings, where they differ: the menu is written from them.
+std::vector<Field> arguments_of(const BootLoader& loader) {
+  const bool settings = loader.settings && !loader.settings->equal();
+  const CommandLineDifference& difference = settings ? *loader.settings : *loader.menu;
+  std::vector<std::string> missing_words = difference.missing;
+  missing_words.insert(missing_words.end(), difference.reordered.begin(),
+                       difference.reordered.end());
+  const auto text = [](const std::vector<std::string>& parts) {
+    return parts.empty() ? "-" : join(parts, " ");
+  };
+  return {{"file", difference.source},
+          {"missing", text(missing_words)},
+          {"additional", text(difference.additional)}};
+}
+
 Outcome check_command_line_current(const Subject& subject) {
   if (is_container(subject.facts)) return Outcome::not_applicable();
   const BootLoader loader = find_boot_loader(subject.facts);
@@ -71,8 +86,9 @@ Outcome check_command_line_current(const Subject& subject) {
     const std::vector<Evidence> more = evidence_of(**difference);
     evidence.insert(evidence.end(), more.begin(), more.end());
   }
-  const std::optional<bool> matches = loader.matches_running();
-  if (matches) return *matches ? Outcome::pass(evidence) : Outcome::fail(evidence);
+  if (const std::optional<bool> matches = loader.matches_running()) {
+    return *matches ? Outcome::pass(evidence) : Outcome::fail(evidence, arguments_of(loader));
+  }
   const Fact<KernelCommandLine>& line = subject.facts.kernel.command_line;
   if (const auto unread = missing(line)) return Outcome::unknown({*unread});
   if (!loader.unread.empty()) return Outcome::unknown(evidence_of(loader.unread));
@@ -106,10 +122,12 @@ Outcome check_grub_append(const Subject& subject) {
   const GrubSettings* settings = grub_settings_in_use(subject.facts);
   if (settings == nullptr) return Outcome::not_applicable();
   std::vector<Evidence> evidence;
+  std::vector<std::string> places;
   for (const GrubSettings::File& file : settings->files) {
     for (const GrubProblem& problem : file.problems) {
       if (problem.kind != GrubProblem::Kind::Append) continue;
-      evidence.push_back({format("{}:{}", file.path, problem.line), problem.name + "+="});
+      places.push_back(format("{}:{}", file.path, problem.line));
+      evidence.push_back({places.back(), problem.name + "+="});
     }
   }
   const std::string source = settings->files.front().path;
@@ -121,7 +139,7 @@ Outcome check_grub_append(const Subject& subject) {
   evidence.push_back({shell.source(), *shell.value()});
   const std::string_view name = *shell.value();
   if (std::ranges::find(kShellsWithoutAppend, name) != kShellsWithoutAppend.end()) {
-    return Outcome::fail(std::move(evidence));
+    return Outcome::fail(std::move(evidence), {{"places", join(places, ", ")}});
   }
   const bool known = std::ranges::find(kShellsWithAppend, name) != kShellsWithAppend.end();
   return known ? Outcome::pass(std::move(evidence)) : Outcome::unknown(std::move(evidence));
@@ -145,11 +163,13 @@ Outcome check_grub_overwritten(const Subject& subject) {
   if (settings == nullptr) return Outcome::not_applicable();
   std::vector<Evidence> evidence;
   std::vector<std::string> paths;
+  std::vector<std::string> all_lost;
   const auto look = [&](const GrubSettings::File& file, const char* name, const auto& before,
                         const auto& after) {
     const std::vector<std::string> lost = lost_words(before, after);
     if (lost.empty()) return;
     evidence.push_back({file.path, format("{} loses: {}", name, join(lost, " "))});
+    all_lost.insert(all_lost.end(), lost.begin(), lost.end());
     if (std::ranges::find(paths, file.path) == paths.end()) paths.push_back(file.path);
   };
   for (std::size_t i = 1; i < settings->files.size(); ++i) {
@@ -159,7 +179,8 @@ Outcome check_grub_overwritten(const Subject& subject) {
     look(file, "GRUB_CMDLINE_LINUX_DEFAULT", before.command_line_default,
          file.command_line_default);
   }
-  const std::vector<Field> arguments = {{"files", join(paths, ", ")}};
+  const std::vector<Field> arguments = {{"files", join(paths, ", ")},
+                                        {"lost", join(all_lost, " ")}};
   if (!evidence.empty()) return Outcome::fail(std::move(evidence), arguments);
   return Outcome::pass({{settings->files.back().path, "nothing is lost"}}, arguments);
 }
@@ -310,9 +331,9 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("The kernel runs with the arguments that the boot files say"),
-     .why = N_("The boot files say something else than the kernel was given. Either a change waits "
-               "for the next start, or somebody made it in a file that this system does not boot "
-               "with, or it was typed in at the boot menu."),
+     .why = N_("In {file}, but not given to the kernel: {missing}. Given, but not there: "
+               "{additional}. Either a change waits for the next start, or it was made in a file "
+               "that this system does not boot with, or typed in at the boot menu."),
      .remedy = N_("If the files are right: run what carries settings over (update-grub, "
                   "kernel-install, … as your system has it) and restart. If they differ then, too, "
                   "another file is in use."),
@@ -322,9 +343,10 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("GRUB's settings are written for the shell that reads them"),
-     .why = N_("A line with += is for bash. Here /bin/sh, which runs grub-mkconfig, does not know "
-               "it: grub-mkconfig stops there, and no change of the kernel's arguments arrives any "
-               "more."),
+     .why =
+         N_("A line with += is for bash ({places}). Here /bin/sh, which runs grub-mkconfig, does "
+            "not know it: grub-mkconfig stops there, and no change of the kernel's arguments "
+            "arrives any more."),
      .remedy = N_("Write it in full: "
                   "GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT argument\", and run "
                   "update-grub."),
@@ -334,8 +356,8 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("No later file takes arguments of /etc/default/grub away"),
-     .why = N_("A file that is read later sets the same variable anew ({files}), so arguments that "
-               "stand before it never reach the kernel."),
+     .why = N_("A file that is read later ({files}) sets the same variable anew, so these never "
+               "reach the kernel: {lost}."),
      .remedy = N_("Put your arguments into a file of /etc/default/grub.d that comes last by its "
                   "name: GRUB_CMDLINE_LINUX_DEFAULT=\"$GRUB_CMDLINE_LINUX_DEFAULT argument\"."),
      .check = check_grub_overwritten},

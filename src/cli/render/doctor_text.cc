@@ -92,7 +92,9 @@ class DoctorText {
                                        {"files", printable(join(loader.files, ", "))},
                                        {"command", printable(loader.command)}};
     const char* sentence = N_("Booted by {loader}.");
-    if (!loader.files.empty() && loader.command.empty()) {
+    if (loader.confidence == BootConfidence::Likely) {
+      sentence = N_("Probably booted by {loader}.");
+    } else if (!loader.files.empty() && loader.command.empty()) {
       sentence = N_("Booted by {loader}; its kernel arguments stand in {files}.");
     } else if (!loader.files.empty()) {
       sentence = N_("Booted by {loader}; its kernel arguments come from {files}, by {command}.");

@@ -117,7 +117,7 @@ TEST(Capture, WhatWasNotAskedIsUnknownAndWhatIsForbiddenIsSaid) {
   EXPECT_EQ(opened.cleave_version, "9.9");
   EXPECT_EQ(opened.time, 7U);
   EXPECT_FALSE(opened.left_out.empty());
-  const auto unasked = opened.machine.status("/usr/bin/vim");
+  const auto unasked = opened.machine.status("/etc/vimrc");
   ASSERT_FALSE(unasked);
   EXPECT_NE(unasked.error().code, ErrorCode::NotFound);
   EXPECT_EQ(opened.machine.read_file("/etc/default/grub").error().code, ErrorCode::Denied);
