@@ -3,6 +3,7 @@
 
 #include "analysis/rules/checks.h"
 #include "analysis/rules/families.h"
+#include "base/text.h"
 
 namespace cleave {
 namespace {
@@ -12,10 +13,16 @@ std::optional<Outcome> nothing_to_judge(const Fact<std::string>& log) {
   if (const auto unread = missing(log)) {
     // Of machines that were captured before anybody asked, nothing is to be said.
     if (log.source().empty()) return Outcome::not_applicable();
-    return Outcome::unknown({*unread});
+    return Outcome::unknown({*unread}, {{"line", "?"}});
   }
   if (log.value() == nullptr || log.value()->empty()) return Outcome::not_applicable();
   return std::nullopt;
+}
+
+// For a sentence: evidence has the whole line.
+std::string shortened(const std::string& line) {
+  constexpr std::size_t kLength = 80;
+  return line.size() <= kLength ? line : printable(line.substr(0, kLength)) + "…";
 }
 
 Outcome check_hang(const Subject& subject) {
@@ -26,7 +33,7 @@ Outcome check_hang(const Subject& subject) {
   if (!end.hang) return Outcome::pass({{log.source(), "no hang in its last lines"}});
   std::vector<Evidence> evidence = {{log.source(), *end.hang}};
   if (end.last != *end.hang) evidence.push_back({log.source(), end.last});
-  return Outcome::fail(std::move(evidence));
+  return Outcome::fail(std::move(evidence), {{"line", shortened(*end.hang)}});
 }
 
 Outcome check_unclean(const Subject& subject) {
@@ -47,8 +54,9 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("The boot before did not end with a hang"),
-     .why = N_("The boot before ended with a hang: its last lines tell of one, and nothing of a "
-               "shutdown. With a vGPU in use, the guest's driver is the first to suspect."),
+     .why = N_(
+         "The boot before ended with a hang: “{line}”, and no word of a shutdown after that. With "
+         "a vGPU in use, the guest's driver is the first to suspect."),
      .remedy = N_("Read the rest: journalctl -k -b -1. With GVT-g: i915.enable_guc=0 on the "
                   "kernel's command line, another Intel driver in a Windows guest, or a Linux "
                   "guest. Save your work before you start that VM again."),
