@@ -39,6 +39,18 @@ constexpr std::string_view kVersion = "Version: ";
 
 }  // namespace
 
+std::string changelog_version(std::string_view changelog) {
+  constexpr std::size_t kLongestLine = 300;
+  const std::string_view line = changelog.substr(0, std::min(changelog.find('\n'), kLongestLine));
+  // deb-changelog(5).
+  const std::size_t open = line.find(" (");
+  const std::size_t close = line.find(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open + 2) {
+    return {};
+  }
+  return printable(line.substr(open + 2, close - open - 2));
+}
+
 std::string dpkg_version(std::string_view status, std::string_view package) {
   std::string version;
   each_paragraph(status, package, [&version](std::string_view paragraph) {

@@ -17,6 +17,10 @@ inline constexpr PackageName kVirglrenderer = {.debian = "libvirglrenderer1",
 // The drivers; Debian splits Mesa, and every part has its version.
 inline constexpr PackageName kMesa = {.debian = "libgl1-mesa-dri", .arch = "mesa"};
 
+// The version at the head of a Debian changelog, “mesa (25.0.7-2) unstable; urgency=medium”; empty
+// if the text does not start so.
+std::string changelog_version(std::string_view changelog);
+
 // The version of an installed package in /var/lib/dpkg/status; empty if it is not installed.
 std::string dpkg_version(std::string_view status, std::string_view package);
 // The same list with nothing in it but the packages above, and of these only what is read.

@@ -2,20 +2,43 @@
 // is a database, which is not read.
 #include "facts/packages.h"
 
+#include "base/format.h"
+#include "facts/readers/decompress.h"
 #include "facts/readers/readers.h"
 
 namespace cleave {
 namespace {
 
+constexpr const char* kDpkgInfo = "/var/lib/dpkg/info";
 constexpr const char* kDpkgStatus = "/var/lib/dpkg/status";
 constexpr std::size_t kDpkgLimit = std::size_t{32} << 20U;  // 5,000 packages take some 6 MB
+constexpr std::size_t kChangelogLimit = std::size_t{8} << 20U;
 constexpr const char* kPacmanPackages = "/var/lib/pacman/local";
 
 using Names = std::vector<std::string>;
 
-Fact<std::string> version_or_absent(std::string version, const char* source) {
-  if (version.empty()) return {Absent{}, source};
-  return {std::move(version), source};
+// Megabytes to read for a line: only where there is no changelog, as in small images.
+Fact<std::string> version_in_status(const HostReader& host, std::string_view package) {
+  const auto status = host.read_file(kDpkgStatus, kDpkgLimit);
+  if (!status) return fact_from_error<std::string>(status.error(), kDpkgStatus);
+  std::string version = dpkg_version(*status, package);
+  if (version.empty()) return {Absent{}, kDpkgStatus};
+  return {std::move(version), kDpkgStatus};
+}
+
+// dpkg keeps a list of files for each package; a package that is for several architectures at
+// once has its own in the name.
+Fact<std::string> dpkg_fact(const HostReader& host, std::string_view package) {
+  const std::string list = format("{}/{}", kDpkgInfo, package);
+  if (!host.exists(list + ":amd64.list") && !host.exists(list + ".list")) {
+    return {Absent{}, kDpkgInfo};
+  }
+  const std::string path = format("/usr/share/doc/{}/changelog.Debian.gz", package);
+  const auto packed = host.read_file(path);
+  const auto text = packed ? decompress(*packed, kChangelogLimit) : Result<std::string>(Error());
+  std::string version = text ? changelog_version(*text) : std::string();
+  if (version.empty()) return version_in_status(host, package);
+  return {std::move(version), path};
 }
 
 Fact<std::string> pacman_fact(const Names& names, const PackageName& package) {
@@ -28,15 +51,14 @@ Fact<std::string> pacman_fact(const Names& names, const PackageName& package) {
 }  // namespace
 
 void read_packages(const HostReader& host, QemuFacts& qemu) {
-  const auto status = host.read_file(kDpkgStatus, kDpkgLimit);
-  if (status) {
-    qemu.virglrenderer =
-        version_or_absent(dpkg_version(*status, kVirglrenderer.debian), kDpkgStatus);
-    qemu.mesa = version_or_absent(dpkg_version(*status, kMesa.debian), kDpkgStatus);
+  const auto dpkg = host.status(kDpkgInfo);
+  if (dpkg) {
+    qemu.virglrenderer = dpkg_fact(host, kVirglrenderer.debian);
+    qemu.mesa = dpkg_fact(host, kMesa.debian);
     return;
   }
-  if (status.error().code != ErrorCode::NotFound) {
-    qemu.virglrenderer = fact_from_error<std::string>(status.error(), kDpkgStatus);
+  if (dpkg.error().code != ErrorCode::NotFound) {
+    qemu.virglrenderer = fact_from_error<std::string>(dpkg.error(), kDpkgInfo);
     qemu.mesa = qemu.virglrenderer;
     return;
   }

@@ -196,6 +196,14 @@ TEST(Packages, OfDpkgWithWhatIsInstalledOnly) {
   EXPECT_EQ(dpkg_excerpt(excerpt), excerpt);
 }
 
+TEST(Packages, OfAChangelog) {
+  EXPECT_EQ(changelog_version("mesa (1:25.0.7-2) unstable; urgency=medium\n\n (no)\n"),
+            "1:25.0.7-2");
+  for (const char* text : {"", "mesa", "mesa )(", "mesa (", "\n (1.0)", "mesa ) (1)"}) {
+    EXPECT_EQ(changelog_version(text), "") << text;
+  }
+}
+
 TEST(Packages, OfPacman) {
   EXPECT_EQ(pacman_version("mesa-1:25.2.6-1", "mesa"), "1:25.2.6-1");
   EXPECT_EQ(pacman_version("mesa-utils-9.0.0-4", "mesa"), std::nullopt);
@@ -207,6 +215,7 @@ class QemuReader : public ::testing::Test {
   QemuReader() {
     set_program(kProgram, {});
     host_.add_file(kModule, "module");
+    host_.add_file("/var/lib/dpkg/info/libvirglrenderer1:amd64.list", "/.\n");
     host_.add_file("/var/lib/dpkg/status",
                    "Package: libvirglrenderer1\nStatus: install ok installed\nVersion: 1.1.0-2\n");
   }
@@ -324,11 +333,32 @@ TEST_F(QemuReader, UnreadableIsNotAbsent) {
 TEST_F(QemuReader, ListsOfPackages) {
   host_.add_unreadable("/var/lib/dpkg/status", EACCES);
   EXPECT_NE(read().virglrenderer.unreadable(), nullptr);
-  host_.forget("/var/lib/dpkg/status");
+  host_.forget("/var/lib/dpkg");
   EXPECT_NE(read().virglrenderer.unreadable(), nullptr);
   host_.add_directory("/var/lib/pacman/local/virglrenderer-1.2.0-1");
   EXPECT_EQ(read().virglrenderer.value_or(""), "1.2.0-1");
   EXPECT_TRUE(read().mesa.is_absent());
+  host_.add_unreadable("/var/lib/dpkg", EACCES);
+  EXPECT_NE(read().virglrenderer.unreadable(), nullptr);
+}
+
+// A changelog is small, dpkg's status has megabytes.
+TEST_F(QemuReader, AChangelogIsRead) {
+  const std::string path = "/usr/share/doc/libvirglrenderer1/changelog.Debian.gz";
+  const unsigned char packed[] = {
+      0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x2b, 0xcb, 0x2c,
+      0x4a, 0xcf, 0x29, 0x4a, 0xcd, 0x4b, 0x49, 0x2d, 0x4a, 0x2d, 0x52, 0xd0, 0x30,
+      0xd0, 0x33, 0x34, 0xd0, 0x33, 0xd1, 0x35, 0xd4, 0x54, 0x28, 0xcd, 0x2b, 0x2e,
+      0x49, 0x4c, 0xca, 0x49, 0xb5, 0x56, 0x28, 0x2d, 0x4a, 0x4f, 0xcd, 0x4b, 0xae,
+      0xb4, 0xcd, 0x4d, 0x4d, 0xc9, 0x2c, 0xcd, 0xe5, 0xe2, 0x52, 0x50, 0xd0, 0x52,
+      0xa8, 0xe0, 0x02, 0x00, 0xe5, 0x3b, 0x83, 0x19, 0x39, 0x00, 0x00, 0x00,
+  };
+  host_.add_file(path, std::string(reinterpret_cast<const char*>(packed), sizeof(packed)));
+  EXPECT_EQ(read().virglrenderer, Fact<std::string>("0.10.4-1", path));
+  host_.add_file(path, "damaged");
+  EXPECT_EQ(read().virglrenderer.value_or(""), "1.1.0-2");
+  host_.forget("/var/lib/dpkg/info/libvirglrenderer1:amd64.list");
+  EXPECT_TRUE(read().virglrenderer.is_absent());
 }
 
 // The parts that machines are made of hold what the reader accepts.
