@@ -26,7 +26,7 @@ std::vector<GuestUse> guests_of(const Facts& facts, const PciDevice& gpu);
 
 // "process", "libvirt", "proxmox": as in JSON.
 const char* source_name(VmSource source);
-// The VGPU's UUID or type, or the address of what it has.
+// The vGPU's UUID or type, or the address of what it has.
 std::string device_name(const HostDevice& device);
 
 // What is known of the QEMU that runs a VM, or would run it.

@@ -210,8 +210,9 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("VMs do not have both x-igd-opregion and the i915ovmf ROM"),
-     .why = N_("From QEMU 10 on the two together make one processor of {vm} run in circles, with a "
-               "black screen. From QEMU 10.1 on x-igd-opregion is on where nothing is said."),
+     .why = N_("From QEMU 10 on x-igd-opregion and the i915ovmf ROM together make one processor of "
+               "{vm} run in circles, with a black screen. From QEMU 10.1 on x-igd-opregion is on "
+               "where nothing is said."),
      .remedy = N_("Take the ROM away and use ramfb=on for the boot picture, or give "
                   "x-igd-opregion=off with the ROM."),
      .check = check<ask_opregion_rom>},
