@@ -223,14 +223,16 @@ std::vector<Case> system_cases() {
        [](Facts& f) {
          vgpu("", kWindows)(f);
          f.kernel_log = known<std::string>(
-             "[    0.000000] Linux version 6.8\n[    9.000000] gvt: guest page write error, gpa "
+             "[    0.000000] Linux version 6.8.0-60-generic (buildd@lcy02) #63\n[    9.000000] "
+             "gvt: guest page write error, gpa "
              "0\n",
              "/dev/kmsg");
        }},
       {"guest.windows_driver", kPass, "it runs, and nothing was said",
        [](Facts& f) {
          vgpu("", kWindows)(f);
-         f.kernel_log = known<std::string>("[    0.000000] Linux version 6.8\n", "/dev/kmsg");
+         f.kernel_log = known<std::string>(
+             "[    0.000000] Linux version 6.8.0-60-generic (buildd@lcy02) #63\n", "/dev/kmsg");
        }},
       {"guest.windows_driver", kNone, "no Windows", vgpu("")},
       {"guest.hypervisor_hidden", kFail, "off", function("", cpu + ",hypervisor=off")},
