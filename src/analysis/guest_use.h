@@ -36,7 +36,7 @@ struct QemuBounds {
   // Empty: not known.
   [[nodiscard]] std::optional<bool> is_at_least(QemuVersion version) const;
 };
-QemuBounds qemu_bounds(const GuestUse& use);
+QemuBounds qemu_bounds(const Facts& facts, const GuestUse& use);
 
 // What QEMU said of a VM that is one of the known messages `ids` ("qemu.no_opengl"), the last of
 // them; without ids any that is a problem. Empty: nothing of it.

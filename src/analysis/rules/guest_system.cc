@@ -117,7 +117,7 @@ GuestAnswer ask_igd_firmware(const Subject& subject, const GuestUse& use) {
 
 GuestAnswer ask_igd_legacy_mode(const Subject& subject, const GuestUse& use) {
   if (!is_whole_intel(subject, use) || use.device->legacy_mode != true) return {};
-  const QemuBounds qemu = qemu_bounds(use);
+  const QemuBounds qemu = qemu_bounds(subject.facts, use);
   const bool is_q35 = use.settings->machine.find("q35") != std::string::npos;
   if (is_q35) {
     // Before 10.0 the LPC bridge at 1f.0, which every q35 has, is in the way.
