@@ -130,7 +130,7 @@ std::optional<bool> QemuBounds::is_at_least(QemuVersion version) const {
   return std::nullopt;
 }
 
-QemuBounds qemu_bounds(const GuestUse& use) {
+QemuBounds qemu_bounds(const Facts& /*facts*/, const GuestUse& use) {
   QemuBounds bounds;
   bounds.exact = use.machine->qemu_version;
   // "pc-q35-10.0", "pc-i440fx-8.1+pve0": a QEMU knows no machine of a later one.

@@ -26,7 +26,7 @@ std::vector<GuestUse> guests_of(const Facts& facts, const PciDevice& gpu);
 
 // "process", "libvirt", "proxmox": as in JSON.
 const char* source_name(VmSource source);
-// The VGPU's UUID or type, or the address of what it has.
+// The vGPU's UUID or type, or the address of what it has.
 std::string device_name(const HostDevice& device);
 
 // What is known of the QEMU that runs a VM, or would run it.
@@ -36,7 +36,7 @@ struct QemuBounds {
   // Empty: not known.
   [[nodiscard]] std::optional<bool> is_at_least(QemuVersion version) const;
 };
-QemuBounds qemu_bounds(const GuestUse& use);
+QemuBounds qemu_bounds(const Facts& facts, const GuestUse& use);
 
 // What QEMU said of a VM that is one of the known messages `ids` ("qemu.no_opengl"), the last of
 // them; without ids any that is a problem. Empty: nothing of it.

@@ -25,6 +25,9 @@ constexpr const char* kSystem = N_("the distribution");
 constexpr const char* kTrust = N_("whether modules must be signed");
 constexpr const char* kDisplay = N_("which outputs and render nodes the GPU has");
 constexpr const char* kRights = N_("who may use virtual machines and GPUs");
+constexpr const char* kVms = N_(
+    "the VMs that run or are defined, what they have of the GPU and what QEMU said; without their "
+    "names, disks and networks");
 constexpr const char* kLog = N_("what the kernel said about the GPU and the IOMMU");
 
 // Serial numbers, UUIDs and asset tags of the board are not here: they are never read.
@@ -86,6 +89,9 @@ constexpr std::array kRows = {
     CaptureRow{"/sys/class/mdev_bus/*/mdev_supported_types/*/devices", "*", kMdev},
     CaptureRow{"/sys/bus/mdev/devices/*", "mdev_type iommu_group driver", kMdev},
     CaptureRow{"/etc/mdevctl.d/*", "*", kMdev},
+    CaptureRow{"/sys/module/kvm*", "refcnt", kVms},
+    CaptureRow{"/etc/libvirt/qemu", "*.xml", kVms},
+    CaptureRow{"/etc/pve/qemu-server", "*.conf", kVms},
     CaptureRow{"/etc/default", "grub", kBoot},
     CaptureRow{"/etc/default/grub.d", "*.cfg", kBoot},
     CaptureRow{"/etc/kernel", "cmdline", kBoot},

@@ -70,6 +70,16 @@ std::string name_in_text(std::string_view path, std::string_view content) {
   return domain ? domain->settings.name : std::string();
 }
 
+// A copy or a backup beside the definitions has a VM's name and is read by nobody.
+bool is_stray(std::string_view path) {
+  for (const auto& [folder, ending] : {std::pair(kLibvirt, std::string_view(".xml")),
+                                       std::pair(kProxmox, std::string_view(".conf")),
+                                       std::pair(kLibvirtLogs, std::string_view(".log"))}) {
+    if (path.starts_with(folder) && !path.ends_with(ending)) return path.find('.') != path.npos;
+  }
+  return false;
+}
+
 class Names {
  public:
   void note(std::string_view name) {
@@ -178,6 +188,7 @@ class Reducer {
     result.machine.become_capture();
     result.machine.set_user_id(machine_.user_id());
     for (const auto& [path, node] : machine_.nodes()) {
+      if (is_stray(path)) continue;
       MemoryNode clean = node;
       if (is_text(node)) clean.content = new_content(path, node.content);
       result.machine.set_node(new_path(names_, path), std::move(clean));

@@ -32,11 +32,13 @@ void set_sysfs_device(HostDevice& device, std::string_view path) {
     device.host = parse_pci_address(last);
   }
 }
+
 GuestDisplay window_of(std::string_view kind) {
   GuestDisplay display;
   display.kind = kind;
   return display;
 }
+
 // "hv_relaxed", "hv-time", but not the vendor's name, which is also given to Linux.
 bool is_hyperv_flag(std::string_view name) {
   return name.starts_with("hv-") && name != kVendorFlag;
@@ -98,6 +100,7 @@ GuestFirmware firmware_of_file(std::string_view path) {
   }
   return GuestFirmware::Unknown;
 }
+
 namespace {
 
 class CommandLine {

@@ -35,8 +35,8 @@ GuestAnswer ask_opregion_rom(const Subject& subject, const GuestUse& use) {
   // On by default from QEMU 10.1 on (commit 16cbb433), for who asks since ever; together they
   // hang from 10.0 on.
   const bool is_asked = use.device->opregion == true;
-  const auto hangs =
-      qemu_bounds(use).is_at_least(is_asked ? QemuVersion{10, 0} : QemuVersion{10, 1});
+  const auto hangs = qemu_bounds(subject.facts, use)
+                         .is_at_least(is_asked ? QemuVersion{10, 0} : QemuVersion{10, 1});
   if (!hangs) return not_known(rom + ", and QEMU's version is not known");
   if (!*hangs) return good(rom + ", with an older QEMU");
   return bad(rom + (is_asked ? ", x-igd-opregion=on" : ", x-igd-opregion is on by default"));
@@ -47,7 +47,7 @@ GuestAnswer ask_opregion(const Subject& subject, const GuestUse& use) {
   if (use.device->opregion == true) return good("x-igd-opregion=on");
   if (use.device->opregion == false) return bad("x-igd-opregion=off");
   if (has_i915ovmf(*use.device)) return good("romfile=" + use.device->rom_file);
-  const auto is_default = qemu_bounds(use).is_at_least({10, 1});
+  const auto is_default = qemu_bounds(subject.facts, use).is_at_least({10, 1});
   if (!is_default) {
     return not_known("x-igd-opregion is not given, and QEMU's version is not known");
   }
@@ -210,8 +210,9 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("VMs do not have both x-igd-opregion and the i915ovmf ROM"),
-     .why = N_("From QEMU 10 on the two together make one processor of {vm} run in circles, with a "
-               "black screen. From QEMU 10.1 on x-igd-opregion is on where nothing is said."),
+     .why = N_("From QEMU 10 on x-igd-opregion and the i915ovmf ROM together make one processor of "
+               "{vm} run in circles, with a black screen. From QEMU 10.1 on x-igd-opregion is on "
+               "where nothing is said."),
      .remedy = N_("Take the ROM away and use ramfb=on for the boot picture, or give "
                   "x-igd-opregion=off with the ROM."),
      .check = check<ask_opregion_rom>},

@@ -26,6 +26,11 @@ GuestAnswer ask_windows_driver(const Subject& subject, const GuestUse& use) {
               .text = seen->text,
               .source = subject.facts.kernel_log.source()};
     }
+    if (subject.log->whole && use.machine->process_id != 0) {
+      return {.kind = OutcomeKind::Pass,
+              .text = "it runs, and GVT-g refused nothing since the start",
+              .source = subject.facts.kernel_log.source()};
+    }
   }
   return not_known("the driver inside the guest cannot be seen from here");
 }
@@ -112,7 +117,7 @@ GuestAnswer ask_igd_firmware(const Subject& subject, const GuestUse& use) {
 
 GuestAnswer ask_igd_legacy_mode(const Subject& subject, const GuestUse& use) {
   if (!is_whole_intel(subject, use) || use.device->legacy_mode != true) return {};
-  const QemuBounds qemu = qemu_bounds(use);
+  const QemuBounds qemu = qemu_bounds(subject.facts, use);
   const bool is_q35 = use.settings->machine.find("q35") != std::string::npos;
   if (is_q35) {
     // Before 10.0 the LPC bridge at 1f.0, which every q35 has, is in the way.
@@ -141,7 +146,7 @@ constexpr Rule kRules[] = {
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
-     .title = N_("Windows VMs with a vGPU have a driver that GVT-g understands"),
+     .title = N_("GVT-g refused nothing that the driver in a Windows VM wanted"),
      .why =
          N_("Users report that Intel's Windows drivers 25.20.100.6374 to 6471 and 26.20.100.7261 "
             "work with GVT-g, and that 25.20.100.6519, 26.20.100.7985 and 27.20.100.9030 crash "
@@ -165,7 +170,7 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("Windows VMs with a virtual function have a Hyper-V vendor id"),
-     .why = N_("Users got rid of code 43 by it; {vm} has none."),
+     .why = N_("Users got rid of code 43 by giving Windows a Hyper-V vendor id; {vm} has none."),
      .remedy = N_("If Windows shows code 43, add hv_vendor_id=GenuineIntel to -cpu (libvirt: "
                   "<vendor_id state='on' value='GenuineIntel'/> in <hyperv>)."),
      .check = check<ask_vendor_id>},
@@ -183,8 +188,10 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("Windows VMs get a GOP ROM with their virtual function (romfile)"),
-     .why = N_("With the ROM the Windows driver starts whatever its version is. Without it some "
-               "versions stop with code 43; others work, as on Arrow Lake."),
+     .why =
+         N_("With a GOP ROM for the virtual function Intel's Windows driver starts, whatever its "
+            "version is. Without it some versions stop with code 43; others work, as on Arrow "
+            "Lake."),
      .remedy = N_("If {vm} shows code 43, extract the GOP driver from the machine's firmware and "
                   "give it as romfile=."),
      .check = check<ask_rom_for_function>},
@@ -215,8 +222,8 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("VMs use the legacy mode of Intel GPUs only where QEMU has it"),
-     .why = N_("QEMU before 10.0 has the mode with the machine pc alone, QEMU from 10.1 on for "
-               "GPUs up to Comet Lake alone: {vm} does not start so."),
+     .why = N_("QEMU before 10.0 has the legacy mode of Intel GPUs with the machine pc alone, QEMU "
+               "from 10.1 on for GPUs up to Comet Lake alone: {vm} does not start so."),
      .remedy = N_("Use x-igd-legacy-mode=off with x-igd-opregion=on and a ROM, or the machine pc "
                   "with the GPU at 02.0."),
      .check = check<ask_igd_legacy_mode>},

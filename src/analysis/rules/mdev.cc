@@ -5,6 +5,7 @@
 #include "analysis/guest_use.h"
 #include "analysis/rules/checks.h"
 #include "analysis/rules/families.h"
+#include "base/text.h"
 
 namespace cleave {
 namespace {
@@ -59,21 +60,26 @@ Outcome check_other_manager(const Subject& subject) {
   const VirtualMachineFacts& machines = subject.facts.virtual_machines;
   if (gpu.is_virtual_function) return Outcome::not_applicable();
   std::vector<Evidence> seen;
+  std::set<std::string> who;
   for (const GuestUse& use : guests_of(subject.facts, gpu)) {
-    if (use.machine->source == VmSource::Process || seen.size() >= kMostEvidence) continue;
-    seen.push_back({use.machine->place, std::string(source_name(use.machine->source)) + ": " +
-                                            use.settings->name + " uses " +
-                                            device_name(*use.device)});
+    if (use.machine->source == VmSource::Process || use.share == GuestShare::Whole) continue;
+    who.insert(use.machine->source == VmSource::Libvirt ? "libvirt" : "Proxmox VE");
+    if (seen.size() >= kMostEvidence) continue;
+    seen.push_back({use.machine->place, use.settings->name + " uses " + device_name(*use.device)});
   }
   for (const MdevDefinition& definition : machines.mdev_definitions.value_or({})) {
-    if (definition.parent != to_text(gpu.address) || seen.size() >= kMostEvidence) continue;
-    seen.push_back({definition.path, "mdevctl: " + definition.type});
+    if (definition.parent != to_text(gpu.address)) continue;
+    who.insert("mdevctl");
+    if (seen.size() < kMostEvidence) seen.push_back({definition.path, definition.type});
   }
-  if (!seen.empty()) return Outcome::pass(std::move(seen));
+  if (!seen.empty()) {
+    return Outcome::fail(std::move(seen),
+                         {{"who", join(std::vector<std::string>(who.begin(), who.end()), ", ")}});
+  }
   if (const auto unread = missing(machines.libvirt)) return Outcome::unknown({*unread});
   if (const auto unread = missing(machines.proxmox)) return Outcome::unknown({*unread});
   if (const auto unread = missing(machines.mdev_definitions)) return Outcome::unknown({*unread});
-  return Outcome::not_applicable();
+  return Outcome::pass({{machines.libvirt.source(), "nothing of this GPU"}});
 }
 
 constexpr Rule kRules[] = {
@@ -92,10 +98,10 @@ constexpr Rule kRules[] = {
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Advice,
      .fixer = Fixer::User,
-     .title = N_("It is known who else hands out this GPU's vGPUs and virtual functions"),
-     .why = N_("libvirt, Proxmox VE and mdevctl make and remove vGPUs by themselves. Where their "
-               "definitions cannot be read, cleave cannot tell whether they do."),
-     .remedy = N_("Run cleave doctor as root to see them too."),
+     .title = N_("Nobody but cleave hands out this GPU's vGPUs and virtual functions"),
+     .why = N_("{who} makes or removes vGPUs and virtual functions of this GPU, too: room that one "
+               "of them counts on may be taken by the other. That is no fault."),
+     .remedy = N_("Let one of them share a GPU. cleave leaves alone what it has not made."),
      .check = check_other_manager},
 };
 

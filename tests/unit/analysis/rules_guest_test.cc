@@ -223,7 +223,16 @@ std::vector<Case> system_cases() {
        [](Facts& f) {
          vgpu("", kWindows)(f);
          f.kernel_log = known<std::string>(
-             "[1.0] Linux version 6.8\n[9.0] gvt: guest page write error, gpa 0\n", "/dev/kmsg");
+             "[    0.000000] Linux version 6.8.0-60-generic (buildd@lcy02) #63\n[    9.000000] "
+             "gvt: guest page write error, gpa "
+             "0\n",
+             "/dev/kmsg");
+       }},
+      {"guest.windows_driver", kPass, "it runs, and nothing was said",
+       [](Facts& f) {
+         vgpu("", kWindows)(f);
+         f.kernel_log = known<std::string>(
+             "[    0.000000] Linux version 6.8.0-60-generic (buildd@lcy02) #63\n", "/dev/kmsg");
        }},
       {"guest.windows_driver", kNone, "no Windows", vgpu("")},
       {"guest.hypervisor_hidden", kFail, "off", function("", cpu + ",hypervisor=off")},
@@ -321,9 +330,9 @@ std::vector<Case> definition_cases() {
          f.mdev_parents = kClosed;
        }},
       {"mdev.definitions", kNone, "none", absent},
-      {"mdev.other_manager", kNone, "nobody", absent},
-      {"mdev.other_manager", kPass, "mdevctl", defined({definition(gpu, type)})},
-      {"mdev.other_manager", kPass, "libvirt",
+      {"mdev.other_manager", kPass, "nobody", absent},
+      {"mdev.other_manager", kFail, "mdevctl", defined({definition(gpu, type)})},
+      {"mdev.other_manager", kFail, "libvirt",
        also(vgpu(""), [](Facts&, VirtualMachine& vm) { vm.source = VmSource::Libvirt; })},
       {"mdev.other_manager", kUnknown, "libvirt closed",
        [absent](Facts& f) {

@@ -44,7 +44,7 @@ TEST_P(MachineWithVms, CapturedTellsTheSameAndNothingPrivate) {
   for (const auto& [path, node] : capture.machine.nodes()) {
     const std::string all = path + "\n" + node.content;
     for (const char* secret : {"win10", "win11", "windows-old", "mina", "52:54:00", "BC:24:11",
-                               ".qcow2", "0d4c8a52", "4b7c0f3e", "local-lvm"}) {
+                               ".qcow2", "0d4c8a52", "4b7c0f3e", "local-lvm", "kontor"}) {
       EXPECT_EQ(all.find(secret), std::string::npos) << secret << " in " << path << "\n"
                                                      << node.content.substr(0, 2000);
     }
