@@ -271,6 +271,7 @@ std::optional<KernelLogLine> KernelLogReader::next() {
   text = without_colours(text.substr(0, 2 * kLongestMessage), without_colours_);
   KernelLogLine line;
   line.number = ++number_;
+  if (text.empty()) return line;
   const std::size_t last = text.find_last_not_of(" \t\r");
   line.text = text.substr(0, last == std::string_view::npos ? 0 : last + 1);
   strip_prefixes(line);

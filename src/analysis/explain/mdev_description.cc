@@ -37,8 +37,11 @@ constexpr std::array<LineNote, 5> kNotes = {{
                    "nothing.")},
 }};
 
+// An attribute of sysfs has at most a page (Documentation/filesystems/sysfs.rst).
+constexpr std::size_t kLongest = 4096;
+
 unsigned recognise_description(std::string_view bytes) {
-  return parse_gvt_description(bytes) ? 99 : 0;
+  return bytes.size() <= kLongest && parse_gvt_description(bytes) ? 99 : 0;
 }
 
 Explanation explain_description(std::string_view bytes) {

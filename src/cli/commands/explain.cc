@@ -1,68 +1,24 @@
 // cleave explain: notes in the margin of logs, configurations and listings.
-#include <cerrno>
-#include <cstdio>
-#include <filesystem>
+#include <chrono>
 
-#include "base/text.h"
 #include "cli/commands/all.h"
+#include "cli/input.h"
 #include "cli/render/explain_text.h"
 #include "cli/render/translate.h"
-#include "host/file_host.h"
 
 namespace cleave {
 namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{64} << 20U;
 
-Error too_large(const std::string& path) {
-  Error error;
-  error.code = ErrorCode::Unsupported;
-  error.message = {N_("{path} is larger than 64 MiB; that is the most that is looked at."),
-                   {{"path", printable(path)}}};
-  error.path = path;
-  error.remedy = Message(N_("Take a part of it: journalctl -k -b, or head and tail."));
-  return error;
-}
-
-Result<std::string> read_standard_input() {
-  constexpr std::size_t kStep = std::size_t{64} << 10U;
-  std::string bytes;
-  std::string step(kStep, '\0');
-  while (bytes.size() <= kLargestFile) {
-    const std::size_t got = std::fread(step.data(), 1, step.size(), stdin);
-    bytes.append(step, 0, got);
-    if (got == 0) break;
-  }
-  if (std::ferror(stdin) != 0) {
-    return system_error(errno, Message(N_("Could not read standard input")), "-");
-  }
-  if (bytes.size() > kLargestFile) return too_large("-");
-  return bytes;
-}
-
-// A file that may not be read is a failure as any other: sudo is not the usual cure for a file
-// that somebody pasted.
-Error unreadable(Error error) {
-  if (error.code == ErrorCode::Denied) error.code = ErrorCode::Io;
-  return error;
-}
-
-Result<std::string> read_named(const std::string& name) {
-  if (name == "-") return read_standard_input();
-  std::error_code problem;
-  const std::filesystem::path path = std::filesystem::absolute(name, problem);
-  const auto size = std::filesystem::file_size(path, problem);
-  if (!problem && size > kLargestFile) return too_large(name);
-  Result<std::string> bytes = live_host()->read_file(path.string(), kLargestFile);
-  if (!bytes) return unreadable(std::move(bytes).error());
-  return bytes;
-}
+// A program that writes into a pipe (dmesg, journalctl) begins long before that.
+constexpr std::chrono::seconds kPatience{30};
 
 Result<ExitStatus> run_explain(CommandContext& context) {
   std::vector<ExplainedFile> files;
   bool recognised = false;
   for (const std::string& name : context.arguments().all("FILE")) {
-    files.push_back(explain_file(name, TRY(read_named(name))));
+    files.push_back(explain_file(name, TRY(read_input(name, kLargestFile, kPatience))));
     recognised = recognised || files.back().explainer != nullptr;
   }
   context.print_json(context.wants_json() ? explain_json(files) : Json());

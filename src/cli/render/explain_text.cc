@@ -61,25 +61,31 @@ std::string broken(std::string_view text, std::size_t width) {
   return pieces;
 }
 
+std::size_t count_lines(std::string_view bytes) {
+  const auto ends = static_cast<std::size_t>(std::ranges::count(bytes, '\n'));
+  return ends + (bytes.empty() || bytes.ends_with('\n') ? 0 : 1);
+}
+
 class ExplainText {
  public:
   ExplainText(const ExplainedFile& file, const ExplainStyle& style)
-      : file_(file), style_(style), lines_(lines(file.bytes)) {
+      : file_(file), style_(style), line_count_(count_lines(file.bytes)) {
     for (const Annotation& note : file.explanation.annotations) ++counts_[note.severity];
-    number_width_ = std::to_string(lines_.size()).size();
+    number_width_ = std::to_string(line_count_).size();
     margin_ = number_width_ + 2;
   }
 
   std::string write() {
     if (file_.explainer == nullptr) {
-      paragraph(0, 2,
-                translate(Message(N_("{path}: cleave does not know this kind of file."),
-                                  {{"path", printable(file_.path)}})));
+      const char* text = file_.bytes.empty()
+                             ? N_("{path} is empty.")
+                             : N_("{path}: cleave does not know this kind of file.");
+      paragraph(0, 2, translate(Message(text, {{"path", printable(file_.path)}})));
       return std::move(text_);
     }
     write_title();
     write_notes(0);
-    const bool every = style_.all_lines || lines_.size() <= kShortFile;
+    const bool every = style_.all_lines || line_count_ <= kShortFile;
     if (!is_binary()) write_lines(every);
     write_end(every);
     return std::move(text_);
@@ -114,17 +120,23 @@ class ExplainText {
     text_ += "\n";
   }
 
+  // One line after the other: a list of all is larger than a file of empty ones.
   void write_lines(bool every) {
-    for (std::size_t number = 1; number <= lines_.size(); ++number) {
+    std::string_view rest = file_.bytes;
+    for (std::size_t number = 1; !rest.empty(); ++number) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      std::string_view line = rest.substr(0, end);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
       const bool noted = has_notes(number);
       if (!every && (!noted || !has_fresh_note(number))) continue;
-      write_line(number, noted);
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      write_line(number, line, noted);
       write_notes(number);
     }
   }
 
-  void write_line(std::size_t number, bool noted) {
-    std::string shown = printable(lines_[number - 1].substr(0, kLongestLine));
+  void write_line(std::size_t number, std::string_view line, bool noted) {
+    std::string shown = printable(line.substr(0, kLongestLine));
     std::ranges::replace(shown, '\t', ' ');
     const std::string label = format("{:>{}}", number, number_width_);
     paragraph(0, margin_, label + "  " + shown, noted ? nullptr : "2");
@@ -198,13 +210,13 @@ class ExplainText {
       paragraph(0, 2,
                 translate(Message(N_("Of {lines} lines only those with a new note are shown; all "
                                      "with --all."),
-                                  {{"lines", lines_.size()}})));
+                                  {{"lines", line_count_}})));
     }
   }
 
   const ExplainedFile& file_;
   const ExplainStyle& style_;
-  std::vector<std::string_view> lines_;
+  std::size_t line_count_;
   std::map<std::string, std::size_t> told_;  // note → the line where it was told
   std::map<Severity, std::size_t> counts_;
   std::size_t number_width_ = 1;
