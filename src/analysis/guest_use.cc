@@ -79,6 +79,18 @@ std::optional<GuestShare> share_of(const Facts& facts, const PciDevice& gpu,
                                                   : std::nullopt;
 }
 
+// What the program itself answered, if it was asked.
+std::optional<Version> version_of_program(const Facts& facts, std::string_view path) {
+  const auto* programs = facts.qemu.programs.value();
+  if (programs == nullptr) return std::nullopt;
+  for (const QemuProgram& program : *programs) {
+    if (program.path != path && program.identity.path != path) continue;
+    const QemuAbilities* abilities = program.abilities.value();
+    if (abilities != nullptr) return abilities->version;
+  }
+  return std::nullopt;
+}
+
 const LogMatcher& qemu_matcher() {
   static const LogMatcher kMatcher([] {
     std::vector<const LogMessage*> all;
@@ -124,20 +136,21 @@ std::string device_name(const HostDevice& device) {
   return device.host ? to_text(*device.host) : "?";
 }
 
-std::optional<bool> QemuBounds::is_at_least(QemuVersion version) const {
+std::optional<bool> QemuBounds::is_at_least(Version version) const {
   if (exact) return *exact >= version;
   if (at_least && *at_least >= version) return true;
   return std::nullopt;
 }
 
-QemuBounds qemu_bounds(const Facts& /*facts*/, const GuestUse& use) {
+QemuBounds qemu_bounds(const Facts& facts, const GuestUse& use) {
   QemuBounds bounds;
   bounds.exact = use.machine->qemu_version;
+  if (!bounds.exact) bounds.exact = version_of_program(facts, use.machine->program);
   // "pc-q35-10.0", "pc-i440fx-8.1+pve0": a QEMU knows no machine of a later one.
   const std::string_view type = use.settings->machine;
   const std::size_t hyphen = type.rfind('-');
   if (hyphen != std::string_view::npos) {
-    bounds.at_least = parse_qemu_version(type.substr(hyphen + 1));
+    bounds.at_least = parse_package_version(type.substr(hyphen + 1));
   }
   return bounds;
 }

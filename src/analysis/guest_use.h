@@ -31,10 +31,10 @@ std::string device_name(const HostDevice& device);
 
 // What is known of the QEMU that runs a VM, or would run it.
 struct QemuBounds {
-  std::optional<QemuVersion> exact;     // as a log told it
-  std::optional<QemuVersion> at_least;  // a machine type of that version is asked for
+  std::optional<Version> exact;     // as a log or the program itself told it
+  std::optional<Version> at_least;  // a machine type of that version is asked for
   // Empty: not known.
-  [[nodiscard]] std::optional<bool> is_at_least(QemuVersion version) const;
+  [[nodiscard]] std::optional<bool> is_at_least(Version version) const;
 };
 QemuBounds qemu_bounds(const Facts& facts, const GuestUse& use);
 

@@ -10,18 +10,11 @@
 
 #include "facts/fact.h"
 #include "facts/guest_settings.h"
+#include "facts/qemu.h"
 
 namespace cleave {
 
 enum class VmSource : std::uint8_t { Process, Libvirt, Proxmox };
-
-struct QemuVersion {
-  std::uint32_t major = 0;
-  std::uint32_t minor = 0;
-  auto operator<=>(const QemuVersion&) const = default;
-};
-// "10.1.2Debian 1:10.1.2" → 10, 1; empty if it does not start so.
-std::optional<QemuVersion> parse_qemu_version(std::string_view text);
 
 // A process's RLIMIT_MEMLOCK as it counts for it. Empty: no limit.
 using EffectiveMemoryLock = std::optional<std::uint64_t>;
@@ -32,7 +25,7 @@ struct VirtualMachine {
   std::uint32_t process_id = 0;  // of the QEMU that runs it; 0: it does not run, as far as is known
   std::string program;           // argv[0] or <emulator>
   Fact<GuestSettings> settings;  // unreadable: the definition is there, and closed
-  std::optional<QemuVersion> qemu_version;  // as libvirt's log tells it
+  std::optional<Version> qemu_version;  // as libvirt's log tells it
   Fact<EffectiveMemoryLock> memory_lock;    // of the process
   Fact<std::string> intel_debug;            // INTEL_DEBUG of the process; absent: not set
   Fact<std::string> said;                   // what QEMU wrote since its last start, its end

@@ -173,7 +173,7 @@ void read_libvirt_log(const HostReader& host, const std::string& name, VirtualMa
     return;
   }
   LibvirtLog log = parse_libvirt_log(*text);
-  machine.qemu_version = parse_qemu_version(log.qemu_version);
+  machine.qemu_version = parse_package_version(log.qemu_version);
   if (log.said.size() > kMostSaid) log.said.erase(0, log.said.size() - kMostSaid);
   machine.said = {std::move(log.said), path};
   if (machine.settings.is_known() || log.arguments.empty()) return;

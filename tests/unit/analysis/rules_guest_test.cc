@@ -45,7 +45,7 @@ Change also(const Change& first, const std::function<void(Facts&, VirtualMachine
   };
 }
 
-Change with_version(const Change& change, QemuVersion version) {
+Change with_version(const Change& change, Version version) {
   return also(change, [version](Facts&, VirtualMachine& vm) { vm.qemu_version = version; });
 }
 
