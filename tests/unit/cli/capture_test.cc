@@ -94,7 +94,7 @@ TEST(Capture, PeopleOfSessionsAndGroupsAreReplaced) {
   const Facts facts = read_facts(capture.machine);
   ASSERT_NE(facts.user.group("kvm"), nullptr);
   EXPECT_EQ(facts.user.group("kvm")->members.front(), facts.user.name.value_or("?"));
-  EXPECT_EQ(facts.session.sessions.value_or({}).size(), 1U);
+  EXPECT_EQ(facts.session.sessions.value_or({}).size(), 2U);
   EXPECT_TRUE(facts.previous_boot_log.is_known());
 }
 
