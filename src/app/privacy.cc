@@ -58,10 +58,10 @@ void each_value(std::string_view text, TextKind kind, const Names& names, Visit 
   visit(text.substr(done), Secret::Credential, std::string_view());
 }
 
-// A drop-in or loader entry is named by people.
+// A drop-in, a loader entry or a volume is named by people.
 bool is_named_by_people(std::string_view path) {
   return path.find(".d/") != std::string_view::npos ||
-         path.find("/entries/") != std::string_view::npos;
+         path.find("/entries/") != std::string_view::npos || path.starts_with("/dev/mapper/");
 }
 
 }  // namespace
@@ -81,6 +81,7 @@ TextKind text_kind_of(std::string_view path, std::string_view content) {
     return path.find(part) != std::string_view::npos;
   };
   if (std::ranges::find(kFilesForPeople, path) != kFilesForPeople.end()) return TextKind::ForPeople;
+  if (path.starts_with("/proc/") && path.ends_with("/mounts")) return TextKind::ForPeople;
   if (!std::ranges::any_of(kFoldersForPeople, is_below)) return TextKind::Technical;
   const bool technical =
       std::ranges::any_of(kTechnicalFiles, is_inside) || path.ends_with(kTechnicalEnd);

@@ -156,6 +156,13 @@ class Finder {
   void find_writer() {
     result_.writer = system_writer();
     if (result_.writer != BootWriter::Unknown) return;
+    // GRUB and rEFInd can start a unified image, which then has its own arguments.
+    const bool image = boot_.stub.is_known() && running_ != nullptr && !image_;
+    if (image && (result_.kind == LoaderKind::Grub || result_.kind == LoaderKind::Refind)) {
+      evidence(boot_.stub.source(), *boot_.stub.value());
+      result_.writer = BootWriter::UnifiedImage;
+      return;
+    }
     switch (result_.kind) {
       case LoaderKind::Grub:
         result_.writer = grub_writer();

@@ -1,8 +1,10 @@
 #include "facts/grub_config.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <set>
+#include <span>
 
 #include "base/text.h"
 
@@ -15,7 +17,13 @@ constexpr std::size_t kMostEntries = 4096;
 constexpr std::size_t kMostVariables = 4096;
 constexpr std::size_t kMostValues = 16;  // different ones of one variable
 constexpr std::size_t kLongestWord = std::size_t{64} << 10U;
-constexpr std::size_t kMostWords = 4096;  // in one command
+constexpr std::size_t kMostWords = 4096;     // in one command
+constexpr std::size_t kLongestValue = 4096;  // of a variable: no kernel takes a longer line on x86
+constexpr std::size_t kLongestCommand = std::size_t{64} << 10U;
+constexpr std::size_t kMostExpanded = std::size_t{16} << 20U;  // bytes put in for variables
+constexpr std::size_t kMostKept = std::size_t{8} << 20U;       // bytes of all entries together
+constexpr std::size_t kMostOpen = 16;                          // variables of one entry
+constexpr std::size_t kMostPossible = 64;                      // words that they may stand for
 constexpr std::size_t kMostBlockVariables = 1000;
 constexpr std::string_view kSignature = "# GRUB Environment Block\n";
 
@@ -45,7 +53,8 @@ class Variables {
     if (values_.size() >= kMostVariables && !values_.contains(name)) return;
     Values& values = values_[name];
     if (surely) values.seen.clear();
-    values.certain = surely && value.open.empty();
+    values.certain = surely && value.open.empty() && value.text.size() <= kLongestValue;
+    if (value.text.size() > kLongestValue) return;
     const bool is_new = std::ranges::find(values.seen, value.text) == values.seen.end();
     if (value.open.empty() && is_new && values.seen.size() < kMostValues) {
       values.seen.push_back(value.text);
@@ -179,7 +188,9 @@ class Lexer {
       return add(word, '$');
     }
     at_ = end + (braces ? 1 : 0);
-    if (const auto value = variables_.value(name)) {
+    const auto value = expanded_ < kMostExpanded ? variables_.value(name) : std::nullopt;
+    if (value) {
+      expanded_ += value->size();
       for (const char letter : *value) add(word, letter);
       return;
     }
@@ -196,6 +207,7 @@ class Lexer {
   std::string_view text_;
   const Variables& variables_;
   std::size_t at_ = 0;
+  std::size_t expanded_ = 0;
   bool broken_ = false;
 };
 
@@ -232,6 +244,7 @@ class Reader {
   GrubConfig run() {
     std::vector<Word> command;
     for (;;) {
+      if (command.empty()) command_bytes_ = 0;
       Word word;
       const Lexer::Kind kind = lexer_.next(word);
       if (kind == Lexer::Kind::Word) {
@@ -260,7 +273,9 @@ class Reader {
       execute(command);
       command.clear();
       close();
-    } else if (command.size() < kMostWords) {
+    } else if (command.size() < kMostWords &&
+               command_bytes_ + word.text.size() <= kLongestCommand) {
+      command_bytes_ += word.text.size();
       command.push_back(std::move(word));
     } else {
       result_.complete = false;
@@ -280,18 +295,25 @@ class Reader {
   void push(Block block) {
     // Deeper than this nobody writes; what is lost is only whether a value is certain.
     constexpr std::size_t kDeepest = 1000;
-    if (blocks_.size() < kDeepest) blocks_.push_back(block);
+    if (blocks_.size() >= kDeepest) return;
+    blocks_.push_back(block);
+    ++open_[static_cast<std::size_t>(block)];
   }
 
   void close() {
     if (blocks_.empty()) return;
     const Block block = blocks_.back();
-    blocks_.pop_back();
+    pop();
     if (block == Block::Entry) end_entry();
   }
 
   [[nodiscard]] bool inside(Block block) const {
-    return std::ranges::find(blocks_, block) != blocks_.end();
+    return open_[static_cast<std::size_t>(block)] != 0;
+  }
+
+  void pop() {
+    --open_[static_cast<std::size_t>(blocks_.back())];
+    blocks_.pop_back();
   }
 
   void begin_entry(const std::vector<Word>& command) {
@@ -314,7 +336,9 @@ class Reader {
 
   void end_entry() {
     if (entry_.kernel.empty()) return;  // another system's loader, or the firmware's set-up
-    if (result_.entries.size() >= kMostEntries) {
+    kept_ += entry_.arguments.size() + entry_.kernel.size() + entry_.title.size();
+    for (const std::string& initrd : entry_.initrds) kept_ += initrd.size();
+    if (result_.entries.size() >= kMostEntries || kept_ > kMostKept) {
       result_.complete = false;
       return;
     }
@@ -325,7 +349,11 @@ class Reader {
     entry_ = BootEntry();
   }
 
-  void execute(const std::vector<Word>& command) {
+  void execute(std::span<const Word> command) {
+    const auto goes_on = [](const Word& word) {
+      return !word.quoted && (word.text == "then" || word.text == "else" || word.text == "do");
+    };
+    while (!command.empty() && goes_on(command.front())) command = command.subspan(1);
     if (command.empty()) return;
     const Word& first = command.front();
     if (!first.quoted && keyword(command)) return;
@@ -342,18 +370,14 @@ class Reader {
     if (first.text == "module" || first.text == "module2") return module(command);
   }
 
-  bool keyword(const std::vector<Word>& command) {
+  bool keyword(std::span<const Word> command) {
     const std::string& word = command.front().text;
     if (word == "if" || word == "while" || word == "until" || word == "for") {
       push(Block::Condition);
       return true;
     }
     if (word == "fi" || word == "done") {
-      if (!blocks_.empty() && blocks_.back() == Block::Condition) blocks_.pop_back();
-      return true;
-    }
-    if (word == "then" || word == "else" || word == "do") {
-      execute(std::vector<Word>(command.begin() + 1, command.end()));
+      if (!blocks_.empty() && blocks_.back() == Block::Condition) pop();
       return true;
     }
     return word == "elif" || word == "menuentry" || word == "submenu";
@@ -369,17 +393,22 @@ class Reader {
     variables_.set(name, value, blocks_.empty());
   }
 
-  void kernel(const std::vector<Word>& command, std::size_t first) {
+  void kernel(std::span<const Word> command, std::size_t first) {
     ++kernels_;
     if (kernels_ > 1 || command.size() <= first) return;
     entry_.kernel = command[first].text;
     for (std::size_t i = first + 1; i < command.size(); ++i) {
       append_argument(entry_.arguments, command[i]);
-      for (const std::string& name : command[i].open) entry_.open.push_back(name);
+      for (const std::string& name : command[i].open) note_open(name);
     }
   }
 
-  void module(const std::vector<Word>& command) {
+  void note_open(const std::string& name) {
+    const bool is_new = std::ranges::find(entry_.open, name) == entry_.open.end();
+    if (is_new && entry_.open.size() < kMostOpen) entry_.open.push_back(name);
+  }
+
+  void module(std::span<const Word> command) {
     std::vector<Word> rest;
     for (const Word& word : command) {
       if (!word.text.starts_with("--")) rest.push_back(word);
@@ -393,7 +422,7 @@ class Reader {
     kernel(rest, 1);
   }
 
-  void initrds(const std::vector<Word>& command) {
+  void initrds(std::span<const Word> command) {
     for (std::size_t i = 1; i < command.size(); ++i) {
       if (!command[i].text.empty()) entry_.initrds.push_back(command[i].text);
     }
@@ -405,7 +434,9 @@ class Reader {
     for (const std::string& name : entry.open) {
       if (!seen.insert(name).second) continue;
       for (const std::string& value : variables_.possible(name)) {
-        for (const std::string_view word : words(value)) entry.possible.emplace_back(word);
+        for (const std::string_view word : words(value)) {
+          if (entry.possible.size() < kMostPossible) entry.possible.emplace_back(word);
+        }
       }
     }
   }
@@ -413,7 +444,10 @@ class Reader {
   Variables variables_;
   Lexer lexer_;
   std::vector<Block> blocks_;
+  std::array<std::size_t, 5> open_{};  // how many blocks of each kind
   BootEntry entry_;
+  std::size_t command_bytes_ = 0;
+  std::size_t kept_ = 0;
   std::size_t kernels_ = 0;  // commands in this entry that load one
   GrubConfig result_;
 };
@@ -467,7 +501,10 @@ BootEntry expand_loader_entry(BootEntry entry, const GrubEnvironment& environmen
     if (kind == Lexer::Kind::EndOfText) break;
     if (kind != Lexer::Kind::Word) continue;
     append_argument(arguments, word);
-    for (std::string& name : word.open) entry.open.push_back(std::move(name));
+    for (std::string& name : word.open) {
+      if (entry.open.size() < kMostOpen) entry.open.push_back(std::move(name));
+    }
+    if (arguments.size() > kLongestCommand) break;
   }
   entry.arguments = std::move(arguments);
   entry.recovery = is_recovery(entry.id, entry.arguments);

@@ -198,8 +198,10 @@ Outcome check_grub_one_shot(const Subject& subject) {
     return Outcome::unknown({missing(place).value_or(Evidence{place.source(), "absent"})});
   }
   const BootFileSystem& system = *place.value();
+  // Not the device: volumes are often named after the machine.
+  const std::string mapping = system.mapping.value_or("");
   const std::vector<Evidence> evidence = {
-      {place.source(), format("{} {}", system.device, system.type)}};
+      {place.source(), mapping.empty() ? system.type : format("{} on {}", system.type, mapping)}};
   const std::vector<Field> arguments = {{"kind", system.type}};
   const auto fail = [&](const std::string& kind) {
     return Outcome::fail(evidence, {{"kind", kind}});
@@ -209,7 +211,7 @@ Outcome check_grub_one_shot(const Subject& subject) {
   }
   if (system.device.starts_with("/dev/md")) return fail("RAID");
   if (const auto unread = missing(system.mapping)) return Outcome::unknown({*unread}, arguments);
-  if (system.mapping.value_or("") == "LVM") return fail("LVM");
+  if (mapping == "LVM") return fail("LVM");
   return Outcome::pass(evidence, arguments);
 }
 

@@ -169,9 +169,18 @@ TEST(Privacy, TextInVariablesOfTheFirmware) {
   EXPECT_EQ(with_text_of_variable("\x06"s, "x"), "\x06"s);
 }
 
+TEST(Privacy, VolumesAreNamedAfterTheHost) {
+  Scrubber scrubber(kMina);
+  scrubber.settle();
+  EXPECT_EQ(scrubber.scrub_path("/dev/mapper/minabook--vg-root"), "/dev/mapper/host1--vg-root");
+  EXPECT_EQ(scrubber.scrub("/dev/mapper/minabook--vg-root / ext4", TextKind::ForPeople),
+            "/dev/mapper/host1--vg-root / ext4");
+}
+
 TEST(Privacy, SettingsOfLoadersAreForPeople) {
   EXPECT_EQ(text_kind_of("/etc/kernelstub/configuration", "x"), TextKind::ForPeople);
   EXPECT_EQ(text_kind_of("/boot/grub/grub.cfg", "x"), TextKind::ForPeople);
+  EXPECT_EQ(text_kind_of("/proc/71/mounts", "x"), TextKind::ForPeople);
   EXPECT_EQ(text_kind_of("/boot/config-6.8.0", "x"), TextKind::Technical);
   EXPECT_EQ(text_kind_of("/usr/lib/modules/6.8.0/config", "x"), TextKind::Technical);
 }

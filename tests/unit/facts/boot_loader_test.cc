@@ -144,6 +144,17 @@ TEST(BootLoader, TheMarkInTheCommandLineCountsMoreThanAName) {
   EXPECT_EQ(loader.writer, BootWriter::Unknown);
 }
 
+TEST(BootLoader, GrubThatStartsAUnifiedImage) {
+  MemoryHost host = testing::load_machine("boot-uki-secure-boot");
+  host.add_file("/sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
+                std::string("\x06\0\0\0G\0R\0U\0B\0 \0002\0", 16));
+  host.add_file("/etc/default/grub", "GRUB_CMDLINE_LINUX=other\n");
+  const BootLoader loader = find_boot_loader(read_facts(host));
+  EXPECT_EQ(loader.kind, LoaderKind::Grub);
+  EXPECT_EQ(loader.writer, BootWriter::UnifiedImage);
+  EXPECT_EQ(loader.matches_running(), true);
+}
+
 // Files of several loaders and nothing that names one: nobody can say.
 TEST(BootLoader, SeveralCandidatesAreUnknown) {
   MemoryHost host = testing::load_machine("boot-refind");

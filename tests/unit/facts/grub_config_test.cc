@@ -104,6 +104,19 @@ TEST(GrubConfig, OddTextEndsWell) {
   std::string doubling = "set a=xxxxxxxxxxxxxxxx\n";
   for (int i = 0; i < 60; ++i) doubling += "set a=$a$a\n";
   EXPECT_TRUE(parse_grub_config(doubling).entries.empty());
+  // Nor do many variables in little text, or many keywords in one command.
+  std::string bomb = "set a=" + std::string(4000, 'x') + "\n";
+  for (int i = 0; i < 1000; ++i) {
+    bomb += "menuentry b {\nlinux /k";
+    for (int j = 0; j < 100; ++j) bomb += " $a";
+    bomb += "\n}\n";
+  }
+  std::size_t bytes = 0;
+  for (const BootEntry& entry : parse_grub_config(bomb).entries) bytes += entry.arguments.size();
+  EXPECT_LE(bytes, std::size_t{9} << 20U);
+  std::string keywords;
+  while (keywords.size() < (std::size_t{1} << 18U)) keywords += "then ";
+  EXPECT_TRUE(parse_grub_config(keywords).entries.empty());
 }
 
 TEST(GrubEnvironment, VariablesUntilTheFilling) {
