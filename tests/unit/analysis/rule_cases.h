@@ -143,5 +143,6 @@ std::vector<Case> sr_iov_cases();
 std::vector<Case> passthrough_cases();
 std::vector<Case> virtio_gpu_cases();
 std::vector<Case> host_cases();
+std::vector<Case> mode_cases();
 
 }  // namespace cleave::testing

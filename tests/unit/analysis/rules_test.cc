@@ -211,7 +211,7 @@ void expect_fields(const Rule& rule, const Outcome& outcome) {
 TEST(Rules, JudgeEachMachineAsExpected) {
   std::vector<Case> cases = machine_cases();
   for (const auto& family : {gpu_cases(), gvt_g_trap_cases(), sr_iov_cases(), passthrough_cases(),
-                             virtio_gpu_cases(), host_cases()}) {
+                             virtio_gpu_cases(), host_cases(), mode_cases()}) {
     cases.insert(cases.end(), family.begin(), family.end());
   }
   std::set<std::string> passed;
@@ -267,8 +267,9 @@ TEST(Rules, NothingReadIsNeverGood) {
 
 // Of a GPU nothing but its ids is known: only what the ids decide may pass or fail.
 TEST(Rules, AGpuOfWhichNothingElseIsKnownIsNeverGood) {
-  const std::set<std::string> decided_by_ids = {"gpu.vendor", "gvt_g.generation",
-                                                "sr_iov.hardware"};
+  const std::set<std::string> decided_by_ids = {
+      "gpu.vendor",      "gvt_g.generation", "passthrough.igd_generation",
+      "sr_iov.amd_card", "sr_iov.hardware",  "virtio_gpu.draws"};
   for (const auto& [vendor, device] :
        std::vector<std::pair<std::uint16_t, std::uint16_t>>{{0x8086, 0x9B41},
                                                             {0x8086, 0x9A49},
