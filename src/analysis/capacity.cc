@@ -199,6 +199,9 @@ TypeCapacity listed_type(const MdevType& driver_type) {
   TypeCapacity type;
   type.id = driver_type.id;
   type.listed = true;
+  // GVT-g's name is the end of the id, and says no more.
+  const std::string name = driver_type.name.value_or("");
+  if (!type.id.ends_with(name)) type.name = name;
   if (const std::string* description = driver_type.description.value()) {
     if (const auto size = parse_gvt_description(*description)) {
       type.size = *size;
@@ -340,6 +343,39 @@ std::vector<TypeCapacity> predict_gvt_types(std::uint64_t aperture_bytes,
     types.back().listed = listed;
   }
   return types;
+}
+
+Capacity capacity_of_function(const PciDevice& function) {
+  Capacity capacity;
+  // One that carries a vGPU takes no second one.
+  const bool taken = function.nvidia_vgpu_type.value_or(0) != 0;
+  for (const NvidiaVgpuType& creatable : function.nvidia_vgpu_types.value_or({})) {
+    TypeCapacity type;
+    type.id = format("nvidia-{}", creatable.id);
+    type.name = creatable.name;
+    type.listed = true;
+    type.available = taken ? 0 : 1;
+    capacity.types.push_back(std::move(type));
+  }
+  return capacity;
+}
+
+Capacity join_capacities(const std::vector<Capacity>& parts) {
+  Capacity joined;
+  for (const Capacity& part : parts) {
+    for (const TypeCapacity& type : part.types) {
+      const auto same = std::ranges::find(joined.types, type.id, &TypeCapacity::id);
+      if (same == joined.types.end()) {
+        joined.types.push_back(type);
+        continue;
+      }
+      same->available += type.available;
+      same->available_known = same->available_known && type.available_known;
+      if (same->available > 0) same->reason = {};
+    }
+  }
+  joined.best_type = best_of(joined.types);
+  return joined;
 }
 
 std::optional<std::uint64_t> aperture_bytes(const PciDevice& gpu) {

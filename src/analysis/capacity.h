@@ -33,6 +33,7 @@ struct GvtPool {
 // One type, those too that the driver does not list.
 struct TypeCapacity {
   std::string id;
+  std::string name;  // the driver's own, where it says more than the id: "NVIDIA L40S-12Q"
   GvtTypeSize size;  // of GVT-g; of other drivers only width and height, where they tell them
   std::uint32_t memory_mb = 0;  // graphics memory of one vGPU; 0: the driver does not tell
   bool listed = false;          // the driver offers it
@@ -65,6 +66,14 @@ Capacity compute_capacity(const MdevParent& parent, const std::vector<MediatedDe
 // there with its reason.
 std::vector<TypeCapacity> predict_gvt_types(std::uint64_t aperture_bytes,
                                             std::uint32_t graphics_version);
+
+// What NVIDIA's driver would make on this virtual function (vendor-specific VFIO). Its list already
+// leaves out what does not fit beside the vGPUs that exist.
+Capacity capacity_of_function(const PciDevice& function);
+
+// Of a GPU whose virtual functions each offer types: of each type as many as functions offer it. An
+// upper bound: the driver takes types off the list of all functions as memory runs out.
+Capacity join_capacities(const std::vector<Capacity>& parts);
 
 // Size of BAR 2, GVT-g's aperture; empty if the resource list could not be read or is unassigned.
 std::optional<std::uint64_t> aperture_bytes(const PciDevice& gpu);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <string_view>
 
 namespace cleave {
 namespace {
@@ -123,6 +124,13 @@ const IntelGpu* find_intel_gpu(std::uint16_t device_id) {
     if (std::ranges::find(row.device_ids, device_id) != row.device_ids.end()) return &row.gpu;
   }
   return nullptr;
+}
+
+bool served_by_i915_sriov_dkms(std::uint16_t device_id) {
+  const IntelGpu* known = find_intel_gpu(device_id);
+  if (known == nullptr || known->sriov == IntelSriov::OutOfTreeOnly) return true;
+  return known->sriov == IntelSriov::XeForceProbe &&
+         std::string_view(known->platform) != "Data Center GPU Flex";
 }
 
 }  // namespace cleave

@@ -22,4 +22,8 @@ struct IntelGpu {
 // Null if the id is not in the tables.
 const IntelGpu* find_intel_gpu(std::uint16_t device_id);
 
+// Whether i915-sriov-dkms makes functions of it: has_sriov in its tables (May 2026: Tiger Lake,
+// Alder Lake, Raptor Lake, Meteor and Arrow Lake). True for an id that nobody knows yet.
+bool served_by_i915_sriov_dkms(std::uint16_t device_id);
+
 }  // namespace cleave

@@ -1,5 +1,7 @@
 #include "analysis/rule.h"
 
+#include <algorithm>
+
 namespace cleave {
 
 Outcome Outcome::pass(std::vector<Evidence> evidence, std::vector<Field> arguments) {
@@ -21,7 +23,12 @@ std::vector<const PciDevice*> gpus_of(const Facts& facts) {
   const std::vector<PciDevice>* devices = facts.pci_devices.value();
   if (devices == nullptr) return gpus;
   for (const PciDevice& device : *devices) {
-    if (device.is_gpu()) gpus.push_back(&device);
+    if (!device.is_gpu()) continue;
+    // A virtual function is a part of the GPU that stands beside it.
+    const bool a_part =
+        device.physical_function && std::ranges::find(*devices, *device.physical_function,
+                                                      &PciDevice::address) != devices->end();
+    if (!a_part) gpus.push_back(&device);
   }
   return gpus;
 }

@@ -58,7 +58,13 @@ struct Rule {
   const char* why;     // N_: what it means for the person
   const char* remedy;  // N_: what to do when it fails
   Outcome (*check)(const Subject&);
+  bool restart = false;  // what the remedy asks for counts only after a restart of the machine
 };
+
+// What the firmware has to change is changed before the system starts.
+inline bool counts_after_restart(const Rule& rule) {
+  return rule.restart || rule.fixer == Fixer::Firmware;
+}
 
 // Every rule of every family, in the order of the story: CPU, KVM, IOMMU, GPU, kernel, GVT-g, …
 const std::vector<const Rule*>& all_rules();
@@ -72,7 +78,8 @@ struct Finding {
   Outcome outcome;
 };
 
-// The GPUs of the machine, by address; empty too where the PCI devices could not be read.
+// The GPUs of the machine, by address; empty too where the PCI devices could not be read. Virtual
+// functions belong to their GPU and are not listed beside it.
 std::vector<const PciDevice*> gpus_of(const Facts& facts);
 
 // All rules over all GPUs; none stops the others. Order: machine rules, then per GPU by address.

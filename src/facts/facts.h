@@ -32,6 +32,7 @@ struct CpuFacts {
   bool svm = false;
   bool hypervisor = false;  // this machine is itself a virtual one
   std::uint32_t threads = 0;
+  std::uint32_t physical_address_bits = 0;  // "address sizes"; 0: not told
 };
 
 struct KvmFacts {

@@ -28,6 +28,20 @@ std::optional<PciAddress> parse_pci_address(std::string_view text) {
   return address;
 }
 
+std::vector<NvidiaVgpuType> parse_nvidia_vgpu_types(std::string_view text) {
+  constexpr std::size_t kMaximum = 256;  // the largest cards have about fifty
+  std::vector<NvidiaVgpuType> types;
+  for (const std::string_view line : lines(text)) {
+    if (types.size() == kMaximum) break;
+    const std::size_t colon = line.find(':');
+    const auto id = parse_unsigned<std::uint32_t>(trim(line.substr(0, colon)));
+    if (!id || *id == 0 || colon == std::string_view::npos) continue;
+    const std::string_view name = trim(line.substr(colon + 1));
+    if (!name.empty()) types.push_back({.id = *id, .name = printable(name)});
+  }
+  return types;
+}
+
 std::string to_text(const PciAddress& address) {
   return format("{:04x}:{:02x}:{:02x}.{}", address.domain, address.bus, address.device,
                 address.function);

@@ -37,6 +37,18 @@ struct PciRegion {
   bool operator==(const PciRegion&) const = default;
 };
 
+// A vGPU type that NVIDIA's driver would make on a virtual function now.
+struct NvidiaVgpuType {
+  std::uint32_t id = 0;  // what is written to current_vgpu_type
+  std::string name;      // "NVIDIA L40S-12Q"
+
+  bool operator==(const NvidiaVgpuType&) const = default;
+};
+
+// The attribute creatable_vgpu_types: one type a line, "1428 : NVIDIA H200X-141C". Lines of another
+// form (a heading) are passed over; of more than 256 types the rest is left out.
+std::vector<NvidiaVgpuType> parse_nvidia_vgpu_types(std::string_view text);
+
 struct PciDevice {
   PciAddress address;
   std::string sysfs_path;  // /sys/bus/pci/devices/ADDRESS
@@ -51,7 +63,11 @@ struct PciDevice {
   // sets its own.
   Fact<std::uint32_t> sriov_total_vfs;
   bool is_virtual_function = false;             // it has a physfn link
-  std::optional<PciAddress> physical_function;  // where that link points
+  std::optional<PciAddress> physical_function;  // where that link leads
+  // Of NVIDIA's virtual functions (vendor-specific VFIO, kernels from 6.8 on): what is on it now, 0
+  // for nothing, and what could be. Absent: the driver has no such attributes.
+  Fact<std::uint32_t> nvidia_vgpu_type;
+  Fact<std::vector<NvidiaVgpuType>> nvidia_vgpu_types;
 
   // The rest is read of GPUs only.
   Fact<std::uint32_t> sriov_num_vfs;  // how many there are now
@@ -65,8 +81,13 @@ struct PciDevice {
   std::optional<std::string> vendor_name;  // from pci.ids, if that file is there
   std::optional<std::string> device_name;
 
-  // Base class 03h, display controller (PCI Code and ID Assignment Specification 1.11).
-  [[nodiscard]] bool is_gpu() const { return class_code >> 16U == 0x03; }
+  // Base class 03h, display controller (PCI Code and ID Assignment Specification 1.11). AMD's
+  // accelerators without a display are of class 1200h, "processing accelerator", and amdgpu drives
+  // every one of them (pciidlist, drivers/gpu/drm/amd/amdgpu/amdgpu_drv.c); other vendors' are
+  // NPUs.
+  [[nodiscard]] bool is_gpu() const {
+    return class_code >> 16U == 0x03 || (vendor_id == 0x1002 && class_code >> 8U == 0x1200);
+  }
   // Base class 06h, bridges of every kind: they stay with the host whoever has what is behind them.
   [[nodiscard]] bool is_bridge() const { return class_code >> 16U == 0x06; }
 };

@@ -43,6 +43,19 @@ std::string parse_lockdown(std::string_view text) {
   return std::string(text.substr(open + 1, close - open - 1));
 }
 
+std::vector<std::string> parse_framebuffers(std::string_view text) {
+  constexpr std::size_t kMaximum = 32;  // FB_MAX, include/uapi/linux/fb.h
+  std::vector<std::string> names;
+  for (const std::string_view line : lines(text)) {
+    if (names.size() == kMaximum) break;
+    const std::size_t blank = line.find(' ');
+    if (blank == std::string_view::npos || !parse_unsigned<unsigned>(line.substr(0, blank)))
+      continue;
+    names.push_back(printable(trim(line.substr(blank + 1))));
+  }
+  return names;
+}
+
 void parse_modprobe_file(std::string_view text, const std::string& source, ModprobeFacts& facts) {
   std::string whole;
   for (const std::string_view line : lines(text)) {

@@ -63,9 +63,16 @@ struct PlatformFacts {
   Fact<std::vector<std::string>> kernels;  // releases with modules installed, sorted
   Fact<std::vector<DkmsModule>> dkms;      // absent: no /var/lib/dkms
   Fact<ModprobeFacts> modprobe;
-  Fact<std::vector<NodeAccess>> vfio_nodes;    // /dev/vfio/*: groups that a driver has handed over
-  Fact<std::vector<NodeAccess>> render_nodes;  // /dev/dri/renderD*
+  Fact<std::vector<NodeAccess>> vfio_nodes;     // /dev/vfio/*: groups that a driver has handed over
+  Fact<std::vector<NodeAccess>> render_nodes;   // /dev/dri/renderD*
+  Fact<std::vector<std::string>> framebuffers;  // /proc/fb: "i915drmfb", "EFI VGA"
+  // Known true: /usr/lib/nvidia/sriov-manage is there, which comes with NVIDIA's vGPU software.
+  Fact<bool> nvidia_sriov_manage;
 };
+
+// /proc/fb (drivers/video/fbdev/core/fb_procfs.c): "0 i915drmfb" → "i915drmfb", in its order. Of
+// more than 32 (FB_MAX) the rest is left out.
+std::vector<std::string> parse_framebuffers(std::string_view text);
 
 // A node of the graphics subsystem, with the PCI device that is behind it.
 struct DrmCard {

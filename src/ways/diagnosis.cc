@@ -39,16 +39,54 @@ const MdevParent* parent_at(const Facts& facts, const PciAddress& address) {
   return found == parents->end() ? nullptr : &*found;
 }
 
+// A parent is the GPU, or (NVIDIA from Ampere on) one of its virtual functions.
 const PciDevice* gpu_of(const Facts& facts, const MdevParent& parent) {
+  const auto* devices = facts.pci_devices.value();
+  if (devices == nullptr || !parent.pci) return nullptr;
+  const auto device = std::ranges::find(*devices, *parent.pci, &PciDevice::address);
+  if (device == devices->end()) return nullptr;
+  const PciAddress owner = device->physical_function.value_or(device->address);
   const auto gpus = gpus_of(facts);
   const auto found =
-      std::ranges::find_if(gpus, [&](const PciDevice* gpu) { return gpu->address == parent.pci; });
+      std::ranges::find_if(gpus, [&](const PciDevice* gpu) { return gpu->address == owner; });
   return found == gpus.end() ? nullptr : *found;
 }
 
 const IntelGpu* gvt_gpu(const PciDevice& gpu) {
   const IntelGpu* known = gpu.vendor_id == kIntelVendorId ? find_intel_gpu(gpu.device_id) : nullptr;
   return known != nullptr && known->gvt_g ? known : nullptr;
+}
+
+// The types of the GPU's virtual functions: as mediated devices, or as NVIDIA's driver lists them.
+Capacity functions_capacity(const Facts& facts, const PciDevice& gpu) {
+  std::vector<Capacity> parts;
+  for (const PciDevice& device : facts.pci_devices.value_or({})) {
+    if (device.physical_function != gpu.address) continue;
+    if (const MdevParent* parent = parent_at(facts, device.address)) {
+      parts.push_back(capacity_of(facts, *parent));
+    } else {
+      parts.push_back(capacity_of_function(device));
+    }
+  }
+  return join_capacities(parts);
+}
+
+void add_capacity(const Facts& facts, GpuDiagnosis& diagnosis) {
+  const PciDevice& gpu = *diagnosis.gpu;
+  const auto aperture = aperture_bytes(gpu);
+  const IntelGpu* known = gvt_gpu(gpu);
+  if (diagnosis.parent != nullptr) {
+    diagnosis.capacity = capacity_of(facts, *diagnosis.parent);
+    const Way& way = way_for_parent(facts, *diagnosis.parent);
+    diagnosis.types_of = &way == &gvt_g_way() ? gvt_g_way().id() : sr_iov_way().id();
+  } else if (known != nullptr && aperture) {
+    diagnosis.capacity.types = predict_gvt_types(*aperture, known->graphics_version);
+    diagnosis.predicted = true;
+    diagnosis.types_of = gvt_g_way().id();
+  } else {
+    diagnosis.capacity = functions_capacity(facts, gpu);
+    diagnosis.types_of = sr_iov_way().id();
+  }
 }
 
 GpuDiagnosis diagnose_gpu(const Facts& facts, const PciDevice& gpu,
@@ -61,14 +99,23 @@ GpuDiagnosis diagnose_gpu(const Facts& facts, const PciDevice& gpu,
     if (wanted_way && *wanted_way != way->id()) continue;
     if (way->applies_to(gpu)) diagnosis.ways.push_back(judge(*way, gpu, findings));
   }
-  const auto aperture = aperture_bytes(gpu);
-  if (diagnosis.parent != nullptr) {
-    diagnosis.capacity = capacity_of(facts, *diagnosis.parent);
-  } else if (const IntelGpu* known = gvt_gpu(gpu); known != nullptr && aperture) {
-    diagnosis.capacity.types = predict_gvt_types(*aperture, known->graphics_version);
-    diagnosis.predicted = true;
-  }
+  add_capacity(facts, diagnosis);
   return diagnosis;
+}
+
+ModeVerdict judge_mode(const Mode& mode, const PciDevice& gpu,
+                       const std::vector<Finding>& findings) {
+  ModeVerdict result{.mode = &mode, .verdict = Verdict::Ready, .deciding = {}};
+  for (const char* need : mode.needs) {
+    const Finding* finding = find_finding(findings, need, gpu.address);
+    // A rule that was not run says nothing good.
+    const Verdict verdict = finding == nullptr ? Verdict::Unknown : verdict_of(*finding);
+    result.verdict = std::max(result.verdict, verdict);
+    if (finding != nullptr && verdict != Verdict::Ready) result.deciding.push_back(finding);
+  }
+  std::ranges::stable_sort(result.deciding, std::ranges::greater{},
+                           [](const Finding* finding) { return verdict_of(*finding); });
+  return result;
 }
 
 struct Candidate {
@@ -97,7 +144,8 @@ std::vector<Candidate> candidates_for(const Diagnosis& diagnosis, Guest guest) {
     for (const WayVerdict& verdict : diagnosis.gpus[i].ways) {
       const auto way = std::ranges::find(ways, verdict.way, [](const Way* w) { return w->id(); });
       const bool possible = verdict.verdict != Verdict::Impossible &&
-                            verdict.verdict != Verdict::Unknown && (*way)->accelerates(guest);
+                            verdict.verdict != Verdict::Unknown && verdict.mode != nullptr &&
+                            verdict.mode->accelerates(guest);
       if (!possible) continue;
       candidates.push_back(
           {.recommendation = {.gpu = i, .verdict = &verdict, .better = nullptr},
@@ -116,7 +164,7 @@ std::optional<Diagnosis::Recommendation> recommend(const Diagnosis& diagnosis, G
   Diagnosis::Recommendation recommendation = best->recommendation;
   for (const Candidate& other : candidates) {
     const bool better = !other.costs_the_screen && other.preference < best->preference &&
-                        other.recommendation.verdict->verdict == Verdict::NeedsChanges;
+                        other.recommendation.verdict->verdict != Verdict::Ready;
     if (better && recommendation.better == nullptr) {
       recommendation.better = other.recommendation.verdict;
     }
@@ -145,17 +193,17 @@ const char* verdict_name(Verdict verdict) {
 WayVerdict judge(const Way& way, const PciDevice& gpu, const std::vector<Finding>& findings) {
   WayVerdict result;
   result.way = way.id();
-  result.verdict = Verdict::Ready;
-  result.price = way.price(gpu);
-  for (const std::string& need : way.needs()) {
-    const Finding* finding = find_finding(findings, need, gpu.address);
-    // A rule that was not run says nothing good.
-    const Verdict verdict = finding == nullptr ? Verdict::Unknown : verdict_of(*finding);
-    result.verdict = std::max(result.verdict, verdict);
-    if (finding != nullptr && verdict != Verdict::Ready) result.deciding.push_back(finding);
+  for (const Mode& mode : way.modes()) {
+    if (mode.applies(gpu)) result.modes.push_back(judge_mode(mode, gpu, findings));
   }
-  std::ranges::stable_sort(result.deciding, std::ranges::greater{},
-                           [](const Finding* finding) { return verdict_of(*finding); });
+  const auto best = std::ranges::min_element(result.modes, {}, &ModeVerdict::verdict);
+  if (best == result.modes.end()) return result;
+  result.mode = best->mode;
+  result.verdict = best->verdict;
+  result.deciding = best->deciding;
+  for (const char* part : {best->mode->on_host, best->mode->in_guest, best->mode->fragile}) {
+    result.price.emplace_back(part);
+  }
   return result;
 }
 

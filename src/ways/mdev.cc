@@ -10,7 +10,7 @@ class MdevWay final : public MediatedDeviceWay {
   [[nodiscard]] const char* id() const override { return "mdev"; }
   // What the driver needs nobody but its vendor can tell, so there is no verdict.
   [[nodiscard]] bool applies_to(const PciDevice& /*gpu*/) const override { return false; }
-  [[nodiscard]] std::vector<std::string> needs() const override { return {}; }
+  [[nodiscard]] std::span<const Mode> modes() const override { return {}; }
 };
 
 }  // namespace

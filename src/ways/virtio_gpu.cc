@@ -4,23 +4,64 @@
 namespace cleave {
 namespace {
 
+constexpr const char* kVirglNeeds[] = {
+    "virtio_gpu.draws", "cpu.virtualisation",     "kvm.node",
+    "kvm.accessible",   "virtio_gpu.render_node", "virtio_gpu.render_access"};
+// Blob resources on top (docs/system/devices/virtio/virtio-gpu.rst of QEMU).
+constexpr const char* kVulkanNeeds[] = {
+    "virtio_gpu.draws",        "cpu.virtualisation",     "kvm.node",
+    "kvm.accessible",          "virtio_gpu.render_node", "virtio_gpu.render_access",
+    "virtio_gpu.kernel_blobs", "virtio_gpu.venus"};
+constexpr const char* kNativeNeeds[] = {
+    "virtio_gpu.draws",         "cpu.virtualisation",      "kvm.node",
+    "kvm.accessible",           "virtio_gpu.render_node",  "virtio_gpu.render_access",
+    "virtio_gpu.native_driver", "virtio_gpu.kernel_blobs", "virtio_gpu.native_context"};
+
+constexpr const char* kHost =
+    N_("The host keeps everything; any number of VMs can draw on the GPU.");
+
+// Their accelerated drivers exist for Linux only; Windows' is display-only (virtio-win viogpudo).
+// OpenGL comes first: it works with every kernel, and the longest.
+constexpr Mode kModes[] = {
+    {.id = "virgl",
+     .applies = on_every_gpu,
+     .needs = kVirglNeeds,
+     .about = N_("OpenGL for the guest"),
+     .on_host = kHost,
+     .in_guest =
+         N_("Linux guests only: Windows has a picture and no acceleration. What a guest draws "
+            "is translated, which costs speed; QEMU needs a display with OpenGL."),
+     .fragile = N_("Long known and robust; but a guest gets no Vulkan, and OpenGL only as far as "
+                   "the host's own driver goes."),
+     .windows = false},
+    {.id = "venus",
+     .applies = on_every_gpu,
+     .needs = kVulkanNeeds,
+     .about = N_("Vulkan for the guest"),
+     .on_host = kHost,
+     .in_guest =
+         N_("Linux guests from kernel 5.16 and Mesa 24.2 on get Vulkan, close to the host's "
+            "speed; Windows has a picture and no acceleration."),
+     .fragile = N_("Needs at least QEMU 9.2, virglrenderer 1.0 and, on the host, Linux 6.13."),
+     .windows = false},
+    {.id = "native-context",
+     .applies = on_every_gpu,
+     .needs = kNativeNeeds,
+     .about = N_("the GPU's own driver in the guest"),
+     .on_host = kHost,
+     .in_guest =
+         N_("Linux guests from kernel 6.14 on draw with the GPU's own Mesa driver (amdgpu: "
+            "Mesa 25.0, i915: 26.1), nearly as fast as the host; Windows has no acceleration."),
+     .fragile = N_("New: needs QEMU 11.0 and virglrenderer 1.1 (amdgpu) or 1.3 (i915); xe, nouveau "
+                   "and NVIDIA's driver have none."),
+     .windows = false},
+};
+
 class VirtioGpuWay final : public Way {
  public:
   [[nodiscard]] const char* id() const override { return "virtio-gpu"; }
   [[nodiscard]] bool applies_to(const PciDevice& gpu) const override { return gpu.is_gpu(); }
-  // Its accelerated driver exists for Linux only; Windows' is display-only (virtio-win viogpudo).
-  [[nodiscard]] bool accelerates(Guest guest) const override { return guest == Guest::Linux; }
-
-  [[nodiscard]] std::vector<std::string> needs() const override {
-    return {"cpu.virtualisation", "kvm.node", "kvm.accessible", "virtio_gpu.render_node",
-            "virtio_gpu.render_access"};
-  }
-
-  [[nodiscard]] std::vector<Message> price(const PciDevice& /*gpu*/) const override {
-    return {{N_("The host keeps everything; any number of VMs can draw on the GPU.")},
-            {N_("Linux guests only: Windows has a picture and no acceleration. What a guest draws "
-                "is translated, which costs speed; QEMU needs a display with OpenGL.")}};
-  }
+  [[nodiscard]] std::span<const Mode> modes() const override { return kModes; }
 };
 
 }  // namespace

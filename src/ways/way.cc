@@ -1,6 +1,8 @@
 // What ways have in common that make no vGPUs of their own.
 #include "ways/way.h"
 
+#include "base/format.h"
+
 namespace cleave {
 namespace {
 
@@ -15,9 +17,6 @@ Error cannot_make(const char* way) {
 
 }  // namespace
 
-std::vector<Message> Way::price(const PciDevice& /*gpu*/) const { return {}; }
-bool Way::accelerates(Guest /*guest*/) const { return true; }
-
 Result<Plan> Way::attach(const Facts& /*facts*/, const VgpuRequest& /*request*/) const {
   return cannot_make(id());
 }
@@ -27,6 +26,11 @@ Result<Plan> Way::detach(const Facts& /*facts*/, const std::string& /*uuid*/) co
 }
 
 GuestDevice Way::guest_device(const Attachment& /*attachment*/) const { return {}; }
+
+std::string way_name(const WayVerdict& way) {
+  if (way.modes.size() < 2 || way.mode == nullptr) return way.way;
+  return format("{} ({})", way.way, way.mode->id);
+}
 
 const char* guest_name(Guest guest) { return guest == Guest::Windows ? "windows" : "linux"; }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,13 +23,46 @@ const char* verdict_name(Verdict verdict);  // "ready", "needs-changes", …
 enum class Guest : std::uint8_t { Windows, Linux };
 const char* guest_name(Guest guest);  // "windows", "linux"
 
-// What a way comes to on one GPU, with the findings that decide it.
-struct WayVerdict {
-  std::string way;
+// A way can be gone in several modes: with another driver, another firmware, another protocol. One
+// constexpr row each; a way's verdict is that of its best mode (docs/decisions/0005).
+struct Mode {
+  const char* id;                         // "igd-uefi"; the way's own id where it has only one
+  bool (*applies)(const PciDevice& gpu);  // false: no word about it on such a GPU
+  std::span<const char* const> needs;     // rules that must pass, in the order of their remedies
+  const char* about;                      // N_: what it is, in half a line
+  const char* on_host;                    // N_: the price: what the host keeps and what it loses
+  const char* in_guest;                   // N_: what the guest can and what it cannot
+  const char* fragile;                    // N_: which parts break, and for whom
+  bool windows = true;                    // such a guest draws with the GPU's help
+  bool linux_guest = true;
+
+  [[nodiscard]] bool accelerates(Guest guest) const {
+    return guest == Guest::Windows ? windows : linux_guest;
+  }
+};
+
+// For rows of Mode.
+inline bool on_every_gpu(const PciDevice& /*gpu*/) { return true; }
+
+// What a mode comes to on one GPU, with the findings that decide it.
+struct ModeVerdict {
+  const Mode* mode = nullptr;
   Verdict verdict = Verdict::Unknown;
   std::vector<const Finding*> deciding;  // failed or unknown findings, worst first
-  std::vector<Message> price;            // what the host loses, what the guest cannot
 };
+
+// What a way comes to on one GPU: the same as its best mode.
+struct WayVerdict {
+  std::string way;
+  const Mode* mode = nullptr;  // the best one; null: none applies, and nothing is known
+  Verdict verdict = Verdict::Unknown;
+  std::vector<const Finding*> deciding;  // of that mode
+  std::vector<Message> price;            // of that mode: host, guest, what is fragile
+  std::vector<ModeVerdict> modes;        // those that apply, in the order of preference
+};
+
+// "sr-iov (xe)" where it is one of several modes, else "gvt-g".
+std::string way_name(const WayVerdict& way);
 
 // What the person (or a VM definition) asks for.
 struct VgpuRequest {
@@ -58,12 +92,8 @@ class Way {
   [[nodiscard]] virtual const char* id() const = 0;  // "gvt-g"
   // Whether the doctor gives a verdict of this way on this GPU (which may be "impossible").
   [[nodiscard]] virtual bool applies_to(const PciDevice& gpu) const = 0;
-  // Ids of the rules that must pass, in the order in which their remedies are told.
-  [[nodiscard]] virtual std::vector<std::string> needs() const = 0;
-  // What it costs on this GPU: what the host loses, what the guest can and cannot, what is fragile.
-  [[nodiscard]] virtual std::vector<Message> price(const PciDevice& gpu) const;
-  // Whether such a guest draws with the GPU's help.
-  [[nodiscard]] virtual bool accelerates(Guest guest) const;
+  // In the order of preference: of equal verdicts the first one's mode is the way's.
+  [[nodiscard]] virtual std::span<const Mode> modes() const = 0;
   // Changes that make the vGPU exist, and those that take it away again. The plan is empty if the
   // vGPU exists already with this parent and type. Refusals explain themselves: no instance left
   // (Busy), UUID taken by another type (Conflict), no such parent, type or vGPU (NotFound), in use
@@ -82,8 +112,8 @@ const Way* find_way(std::string_view id);
 // The way that makes vGPUs of this parent: "gvt-g" for a GPU that has it, else "mdev".
 const Way& way_for_parent(const Facts& facts, const MdevParent& parent);
 
-// Worst failed need: Impossible over NeedsFirmware over Unknown over NeedsChanges. `findings` must
-// outlive the result.
+// Of each mode the worst failed need counts: Impossible over NeedsFirmware over Unknown over
+// NeedsChanges; of the modes the best one does. `findings` must outlive the result.
 WayVerdict judge(const Way& way, const PciDevice& gpu, const std::vector<Finding>& findings);
 
 // The diagnosis of one GPU.
@@ -93,6 +123,7 @@ struct GpuDiagnosis {
   std::vector<WayVerdict> ways;
   Capacity capacity;       // of the parent, or predicted where GVT-g is off
   bool predicted = false;  // capacity was computed, no driver has confirmed it
+  std::string types_of;    // the way that makes what `capacity` counts: "gvt-g", "sr-iov"
 };
 
 // Everything `cleave doctor` says. Points into the Facts it was made from, which must outlive it,
@@ -113,7 +144,8 @@ struct Diagnosis {
   struct Recommendation {
     std::size_t gpu = 0;  // index into gpus
     const WayVerdict* verdict = nullptr;
-    const WayVerdict* better = nullptr;  // what more work would bring; null: nothing better
+    // What more work would bring (its `deciding` tells which); null: nothing better.
+    const WayVerdict* better = nullptr;
   };
   // The best for a guest of that kind; empty: nothing can be recommended.
   std::optional<Recommendation> windows;

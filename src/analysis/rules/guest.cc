@@ -35,8 +35,8 @@ GuestAnswer ask_opregion_rom(const Subject& subject, const GuestUse& use) {
   // On by default from QEMU 10.1 on (commit 16cbb433), for who asks since ever; together they
   // hang from 10.0 on.
   const bool is_asked = use.device->opregion == true;
-  const auto hangs = qemu_bounds(subject.facts, use)
-                         .is_at_least(is_asked ? Version{10, 0, 0} : Version{10, 1, 0});
+  const auto hangs =
+      qemu_bounds(subject.facts, use).is_at_least(is_asked ? Version{10, 0, 0} : Version{10, 1, 0});
   if (!hangs) return not_known(rom + ", and QEMU's version is not known");
   if (!*hangs) return good(rom + ", with an older QEMU");
   return bad(rom + (is_asked ? ", x-igd-opregion=on" : ", x-igd-opregion is on by default"));

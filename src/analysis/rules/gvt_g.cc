@@ -271,7 +271,8 @@ constexpr Rule kRules[] = {
      .why = N_("This kernel is {release}. Linux has GVT-g from 4.10 on, and early kernels of 5.19 "
                "break it on Comet Lake."),
      .remedy = N_("Start another kernel: one after 5.19 is best."),
-     .check = check_kernel_span},
+     .check = check_kernel_span,
+     .restart = true},
     {.id = "gvt_g.kernel_display",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Advice,
@@ -279,7 +280,8 @@ constexpr Rule kRules[] = {
      .title = N_("The kernel can hand over a vGPU's picture"),
      .why = N_("A window with the vGPU's picture needs Linux 4.16; this is {release}."),
      .remedy = N_("Start a newer kernel, or use the guest over the network."),
-     .check = check_kernel_display},
+     .check = check_kernel_display,
+     .restart = true},
     {.id = "gvt_g.kernel_config",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -288,7 +290,8 @@ constexpr Rule kRules[] = {
      .why = N_("This kernel was built without GVT-g; no setting can bring it in."),
      .remedy = N_("Install a kernel that has CONFIG_DRM_I915_GVT_KVMGT=m: the standard kernels of "
                   "Debian and Ubuntu do."),
-     .check = check_kernel_config},
+     .check = check_kernel_config,
+     .restart = true},
     {.id = "gvt_g.driver_i915",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -299,7 +302,8 @@ constexpr Rule kRules[] = {
      .remedy = N_("Take off what keeps i915 away (xe.force_probe, module_blacklist=i915, nomodeset "
                   "or vfio-pci.ids on the kernel's command line or in /etc/modprobe.d), and "
                   "restart."),
-     .check = check_driver},
+     .check = check_driver,
+     .restart = true},
     {.id = "gvt_g.parameter_enable_gvt",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -308,7 +312,8 @@ constexpr Rule kRules[] = {
      .why = N_("i915 looks at this switch only when it is loaded, early at boot; it is off by "
                "default."),
      .remedy = N_("Put i915.enable_gvt=1 on the kernel's command line and restart."),
-     .check = check_enable_gvt},
+     .check = check_enable_gvt,
+     .restart = true},
     {.id = "gvt_g.guc_submission",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -318,7 +323,8 @@ constexpr Rule kRules[] = {
                "yet supported with GuC submission”."),
      .remedy = N_("Put i915.enable_guc=0 on the kernel's command line in place of the other value, "
                   "and restart."),
-     .check = check_guc_submission},
+     .check = check_guc_submission,
+     .restart = true},
     {.id = "gvt_g.huc",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Advice,
@@ -327,7 +333,8 @@ constexpr Rule kRules[] = {
      .why = N_("With enable_guc=2 hosts were seen to freeze under GVT-g (kernels from 5.12 on, "
                "Coffee Lake and Comet Lake)."),
      .remedy = N_("Put i915.enable_guc=0 on the kernel's command line."),
-     .check = check_huc},
+     .check = check_huc,
+     .restart = true},
     {.id = "gvt_g.module_kvmgt",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,

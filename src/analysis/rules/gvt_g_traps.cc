@@ -99,7 +99,8 @@ constexpr Rule kRules[] = {
                "the initramfs, which holds the files of the day it was built."),
      .remedy = N_("Rebuild the initramfs (update-initramfs -u, dracut -f, mkinitcpio -P) and "
                   "restart; or put i915.enable_gvt=1 on the kernel's command line instead."),
-     .check = check_modprobe_arrived},
+     .check = check_modprobe_arrived,
+     .restart = true},
     {.id = "gvt_g.vfio_ids",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -109,7 +110,8 @@ constexpr Rule kRules[] = {
                "whole, and i915, which makes the vGPUs, does not get it."),
      .remedy = N_("Take the GPU's id out of vfio-pci.ids. For GVT-g nothing has to be bound to "
                   "vfio-pci."),
-     .check = check_vfio_ids},
+     .check = check_vfio_ids,
+     .restart = true},
     {.id = "gvt_g.suspend",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Advice,

@@ -282,7 +282,8 @@ constexpr Rule kRules[] = {
                "distribution's own modules are signed, those of DKMS need a key of yours."),
      .remedy = N_("Enrol DKMS' key (sudo mokutil --import /var/lib/dkms/mok.pub, on Ubuntu "
                   "/var/lib/shim-signed/mok/MOK.der), reboot, and confirm at the blue screen."),
-     .check = check_signed_modules},
+     .check = check_signed_modules,
+     .restart = true},
     {.id = "host.module_blacklist",
      .scope = RuleScope::Machine,
      .level = RuleLevel::Fixable,

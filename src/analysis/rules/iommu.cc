@@ -65,7 +65,8 @@ constexpr Rule kRules[] = {
                "whole device to a VM needs one."),
      .remedy = N_("To pass whole devices later: intel_iommu=on on the kernel's command line (AMD: "
                   "on by default)."),
-     .check = check_present},
+     .check = check_present,
+     .restart = true},
     {.id = "iommu.gpu_excluded",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Advice,
@@ -76,7 +77,8 @@ constexpr Rule kRules[] = {
                "cannot be handed to a VM as a whole."),
      .remedy = N_("For GVT-g nothing. To pass the whole GPU: a kernel without that list, and no "
                   "igfx_off; no kernel argument takes the list back."),
-     .check = check_gpu_excluded},
+     .check = check_gpu_excluded,
+     .restart = true},
 };
 
 }  // namespace

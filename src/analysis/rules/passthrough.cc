@@ -4,6 +4,7 @@
 #include "analysis/rules/checks.h"
 #include "analysis/rules/families.h"
 #include "base/text.h"
+#include "facts/dmar_devices.h"
 
 namespace cleave {
 namespace {
@@ -142,6 +143,11 @@ Outcome check_host_display(const Subject& subject) {
       return Outcome::fail(std::move(evidence), {{"outputs", join(card.connected, ", ")}});
     }
   }
+  // 3D controllers (0302h) and accelerators (12h) have no outputs.
+  if (gpu.class_code >> 8U == 0x0302 || gpu.class_code >> 16U == 0x12) {
+    return Outcome::pass({{gpu.sysfs_path + "/class", format("{:#08x}", gpu.class_code)}},
+                         {{"outputs", "-"}});
+  }
   if (gpus.size() == 1) {
     return Outcome::fail({{"/sys/bus/pci/devices", "the only GPU"}}, {{"outputs", "-"}});
   }
@@ -223,6 +229,130 @@ Outcome check_opregion(const Subject& subject) {
   return address != 0 && address != 0xFFFFFFFFU ? Outcome::pass({seen}) : Outcome::fail({seen});
 }
 
+// From QEMU 10.1 on the legacy mode takes graphics 6 to 9 only (hw/vfio/igd.c). Before, it took 10
+// to 12 as well, but SeaBIOS sets up nothing that is newer than 10 (docs/igd-assign.txt), and these
+// have no VGA BIOS any more.
+Outcome check_igd_generation(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (!is_integrated(gpu)) return Outcome::not_applicable();
+  const IntelGpu* known = intel_gpu(gpu);
+  const std::vector<Field> arguments = {{"platform", known == nullptr ? "?" : known->platform}};
+  if (known == nullptr) return Outcome::unknown({device_evidence(gpu)}, arguments);
+  const bool old_enough = known->graphics_version >= 6 && known->graphics_version <= 9;
+  return old_enough ? Outcome::pass({device_evidence(gpu)}, arguments)
+                    : Outcome::fail({device_evidence(gpu)}, arguments);
+}
+
+// What the firmware set up as the first display is of class 0300h (VGA compatible) and has
+// boot_vga; else integrated graphics are 0380h and have no VGA ranges.
+Outcome check_primary_display(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (!is_integrated(gpu)) return Outcome::not_applicable();
+  constexpr std::uint32_t kVga = 0x0300;
+  if (gpu.class_code >> 8U != kVga) {
+    return Outcome::fail({{gpu.sysfs_path + "/class", format("{:#08x}", gpu.class_code)}});
+  }
+  if (const auto unread = missing(gpu.boot_display)) return Outcome::unknown({*unread});
+  const Evidence seen{gpu.boot_display.source(), gpu.boot_display.value_or(false) ? "1" : "0"};
+  return gpu.boot_display.value_or(false) ? Outcome::pass({seen}) : Outcome::fail({seen});
+}
+
+// The narrowest unit counts: which one is the GPU's, only root can tell from the table.
+struct IommuWidth {
+  std::uint32_t bits = 0;  // 0: no unit told
+  std::string source;
+};
+
+IommuWidth narrowest(const IommuFacts& iommu) {
+  IommuWidth width;
+  for (const IommuUnit& unit : iommu.registers) {
+    const VtdCapabilities* vtd = unit.capabilities.value();
+    if (vtd == nullptr) continue;
+    const std::uint32_t bits = vtd->max_guest_address_bits;
+    if (width.bits == 0 || bits < width.bits) width = {bits, unit.capabilities.source()};
+  }
+  return width;
+}
+
+// QEMU maps the guest's memory and BARs where the guest's processor can reach; what lies beyond the
+// IOMMU's width is refused (vfio_container_dma_map … = -22; docs/igd-assign.txt).
+Outcome check_address_width(const Subject& subject) {
+  const Fact<CpuFacts>& cpu = subject.facts.cpu;
+  const Fact<std::vector<std::string>>& units = subject.facts.iommu.units;
+  const IommuWidth iommu = narrowest(subject.facts.iommu);
+  const std::uint32_t processor = cpu.is_known() ? cpu.value()->physical_address_bits : 0;
+  const std::vector<Field> arguments = {{"bits", iommu.bits}, {"processor", processor}};
+  if (const auto unread = missing(units)) return Outcome::unknown({*unread}, arguments);
+  if (const auto unread = missing(cpu)) return Outcome::unknown({*unread}, arguments);
+  // AMD's IOMMUs reach as far as their processors; without any iommu.present speaks.
+  if (units.value_or({}).empty() || !cpu.is_known() || cpu.value()->svm) {
+    return Outcome::not_applicable();
+  }
+  if (iommu.bits == 0) return Outcome::unknown({{units.source(), "no width"}}, arguments);
+  if (processor == 0) return Outcome::unknown({{cpu.source(), "no address sizes"}}, arguments);
+  const std::vector<Evidence> evidence = {{iommu.source, format("{} bits", iommu.bits)},
+                                          {cpu.source(), format("{} bits physical", processor)}};
+  return iommu.bits < processor ? Outcome::fail(evidence, arguments)
+                                : Outcome::pass(evidence, arguments);
+}
+
+// As the drivers call their framebuffers: drivers/video/fbdev/{efifb,vesafb,simplefb}.c, and
+// simpledrm through drm_fbdev ("simpledrmdrmfb").
+bool is_of_the_firmware(std::string_view name) {
+  return name == "EFI VGA" || name == "VESA VGA" || name == "simple" ||
+         name.starts_with("simpledrm");
+}
+
+// vfio-pci takes the firmware's framebuffer away itself since Linux 6.0 ("vfio/pci: Remove console
+// drivers", d17378062079).
+Outcome check_framebuffer(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (const auto unread = missing(gpu.boot_display)) return Outcome::unknown({*unread});
+  if (!gpu.boot_display.value_or(false)) return Outcome::not_applicable();
+  const Fact<std::vector<std::string>>& framebuffers = subject.facts.platform.framebuffers;
+  if (const auto unread = missing(framebuffers)) return Outcome::unknown({*unread});
+  const auto names = framebuffers.value_or({});
+  const auto found = std::ranges::find_if(names, is_of_the_firmware);
+  if (found == names.end()) {
+    return Outcome::pass({{framebuffers.source(), names.empty() ? "none" : join(names, ", ")}});
+  }
+  const Evidence seen{framebuffers.source(), *found};
+  const Fact<std::string>& release = subject.facts.kernel.release;
+  const auto version = parse_kernel_version(release.value_or(""));
+  if (!version) return Outcome::unknown({seen, {release.source(), release.value_or("absent")}});
+  const Evidence kernel{release.source(), *release.value()};
+  return *version >= KernelVersion{6, 0} ? Outcome::pass({seen, kernel})
+                                         : Outcome::fail({seen, kernel});
+}
+
+// Linux lets VMs have graphics and USB controllers all the same: their reserved memory is for the
+// time before the driver (device_rmrr_is_relaxable, drivers/iommu/intel/iommu.c).
+bool is_relaxed(const PciDevice& device) {
+  constexpr std::uint32_t kUsb = 0x0C03;
+  return device.class_code >> 16U == 0x03 || device.class_code >> 8U == kUsb;
+}
+
+Outcome check_reserved_memory(const Subject& subject) {
+  const std::uint32_t* group = subject.gpu->iommu_group.value();
+  const auto* devices = subject.facts.pci_devices.value();
+  const Fact<DmarTable>& dmar = subject.facts.iommu.dmar;
+  const std::vector<Field> none = {{"devices", ""}};
+  if (const auto unread = missing(subject.gpu->iommu_group)) {
+    return Outcome::unknown({*unread}, none);
+  }
+  if (const auto unread = missing(dmar)) return Outcome::unknown({*unread}, none);
+  if (dmar.is_absent() || group == nullptr || devices == nullptr) return Outcome::not_applicable();
+  std::vector<std::string> held;
+  for (const PciDevice& device : *devices) {
+    const std::uint32_t* its = device.iommu_group.value();
+    if (its == nullptr || *its != *group || device.is_bridge() || is_relaxed(device)) continue;
+    if (!rmrrs_of(*dmar.value(), device.path).empty()) held.push_back(to_text(device.address));
+  }
+  const std::vector<Field> arguments = {{"devices", join(held, ", ")}};
+  if (held.empty()) return Outcome::pass({{dmar.source(), "no RMRR that counts"}}, arguments);
+  return Outcome::fail({{dmar.source(), "RMRR of " + join(held, ", ")}}, arguments);
+}
+
 constexpr Rule kRules[] = {
     {.id = "passthrough.iommu_group",
      .scope = RuleScope::Gpu,
@@ -233,7 +363,8 @@ constexpr Rule kRules[] = {
                "VM's. The kernel hands over whole IOMMU groups, and this GPU is in none."),
      .remedy = N_("Put intel_iommu=on on the kernel's command line, without igfx_off; on AMD see "
                   "that amd_iommu=off is not there. VT-d or AMD-Vi must be on in the firmware."),
-     .check = check_iommu_group},
+     .check = check_iommu_group,
+     .restart = true},
     {.id = "passthrough.kernel_quirk",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Blocker,
@@ -246,7 +377,8 @@ constexpr Rule kRules[] = {
      .remedy = N_("No kernel argument takes the list back. With a kernel that does not list this "
                   "GPU (Debian's and mainline's do not list Skylake and later) the whole GPU can "
                   "be passed. GVT-g and virtio-gpu do not need that."),
-     .check = check_kernel_quirk},
+     .check = check_kernel_quirk,
+     .restart = true},
     {.id = "passthrough.group_members",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -295,7 +427,8 @@ constexpr Rule kRules[] = {
                "a VM."),
      .remedy = N_("Take vfio-pci.disable_vga off the kernel's command line and out of "
                   "/etc/modprobe.d."),
-     .check = check_disable_vga},
+     .check = check_disable_vga,
+     .restart = true},
     {.id = "passthrough.opregion",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Advice,
@@ -306,6 +439,60 @@ constexpr Rule kRules[] = {
      .remedy = N_("Make the integrated GPU the primary display in the firmware, so that it is set "
                   "up at power-on."),
      .check = check_opregion},
+    {.id = "passthrough.igd_generation",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Blocker,
+     .fixer = Fixer::Nobody,
+     .title = N_("QEMU's legacy mode knows this integrated GPU"),
+     .why = N_("The legacy mode boots a VM with the GPU's own VGA BIOS. QEMU has it for graphics "
+               "from Sandy Bridge to Comet Lake; this is {platform}."),
+     .remedy = N_("Give the GPU to a VM with UEFI firmware (OVMF); a ROM for this generation shows "
+                  "a picture at boot."),
+     .check = check_igd_generation},
+    {.id = "passthrough.primary_display",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::Firmware,
+     .title = N_("The firmware made the integrated GPU the first display"),
+     .why = N_("Another GPU is the first display, so this one has no VGA ranges and no VGA BIOS, "
+               "which the legacy mode boots with."),
+     .remedy = N_("In the firmware set the primary display to the integrated GPU (IGD, iGPU, "
+                  "onboard)."),
+     .check = check_primary_display},
+    {.id = "passthrough.address_width",
+     .scope = RuleScope::Machine,
+     .level = RuleLevel::Advice,
+     .fixer = Fixer::User,
+     .title = N_("The IOMMU reaches as far as the processor"),
+     .why = N_("The IOMMU knows addresses of {bits} bits, the processor {processor}. A VM with the "
+               "processor's width (-cpu host) may put a device's memory where the IOMMU cannot "
+               "reach: “vfio_container_dma_map … = -22”."),
+     .remedy = N_("Give QEMU -cpu host,host-phys-bits-limit={bits}."),
+     .check = check_address_width},
+    {.id = "passthrough.framebuffer_holds",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Advice,
+     .fixer = Fixer::User,
+     .title = N_("The firmware's framebuffer does not hold the GPU's memory"),
+     .why =
+         N_("The console still draws through the framebuffer that the firmware left, so vfio-pci "
+            "of this kernel does not get the GPU's memory: “BAR … can't reserve”."),
+     .remedy = N_("Put initcall_blacklist=sysfb_init (before Linux 5.15: video=efifb:off) on the "
+                  "kernel's command line and restart, or take Linux 6.0 or newer."),
+     .check = check_framebuffer,
+     .restart = true},
+    {.id = "passthrough.reserved_memory",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Advice,
+     .fixer = Fixer::Firmware,
+     .title = N_("The firmware has reserved no memory for what goes along with the GPU (RMRR)"),
+     .why =
+         N_("The firmware wants to reach memory through {devices} at any time, so Linux does not "
+            "give them to a VM (“ineligible for IOMMU domain attach due to platform RMRR”). For "
+            "graphics and USB it makes an exception."),
+     .remedy = N_("Look in the firmware for a switch of that device's management (on HPE servers "
+                  "conrep's RMRDS), or for an update."),
+     .check = check_reserved_memory},
 };
 
 }  // namespace

@@ -143,7 +143,7 @@ Outcome check_igd_uefi(const Subject& subject) {
 constexpr Rule kRules[] = {
     {.id = "qemu.present",
      .scope = RuleScope::Machine,
-     .level = RuleLevel::Fixable,
+     .level = RuleLevel::Advice,
      .fixer = Fixer::User,
      .title = N_("There is a QEMU for x86-64 guests"),
      .why = N_("QEMU is the program that runs a virtual machine, whichever way its GPU is shared. "

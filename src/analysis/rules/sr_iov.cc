@@ -53,9 +53,43 @@ bool total_is_the_drivers(const Subject& subject) {
   return drives(gpu, "xe") && version && *version >= KernelVersion{6, 17};
 }
 
+// AMD's GPUs that GIM serves: amdgv_sriov_device_table in libgv/core/amdgv_device.c of
+// github.com/amd/MxGPU-Virtualization (18fb8f25), named in amdgv_marketing_name.c beside it.
+// Instinct MI250X, MI250, MI210, MI300X, MI308X, MI325X, MI350X, MI355X; Radeon PRO V710.
+constexpr std::uint16_t kGimDevices[] = {0x7408, 0x740C, 0x740F, 0x74A1, 0x74A2, 0x74A5, 0x74A8,
+                                         0x74A9, 0x75A0, 0x75A1, 0x75A3, 0x7460, 0x73C8};
+
+bool served_by_gim(const PciDevice& gpu) {
+  return gpu.vendor_id == kAmdVendorId &&
+         std::ranges::find(kGimDevices, gpu.device_id) != std::end(kGimDevices);
+}
+
+// What NVIDIA's vGPU software shows of itself on this GPU: types of mediated devices, on the GPU
+// (up to Turing) or on its virtual functions, or the attributes of vendor-specific VFIO on these.
+// Without that software there can be virtual functions, too, and nobody can use them.
+std::optional<Evidence> nvidia_offers(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kNvidiaVendorId) return std::nullopt;
+  const auto is_part = [&gpu](const PciDevice& device) {
+    return device.address == gpu.address || device.physical_function == gpu.address;
+  };
+  for (const PciDevice& device : subject.facts.pci_devices.value_or({})) {
+    if (!is_part(device)) continue;
+    if (const std::uint32_t* now = device.nvidia_vgpu_type.value()) {
+      return Evidence{device.nvidia_vgpu_type.source(), std::to_string(*now)};
+    }
+    const Subject part{subject.facts, &device, subject.log};
+    const MdevParent* parent = parent_of(part);
+    if (parent == nullptr || parent->types.empty()) continue;
+    return Evidence{parent->sysfs_path + "/mdev_supported_types", parent->types.front().id};
+  }
+  return std::nullopt;
+}
+
 // Set if the driver says that it can make virtual functions, or has made some.
 std::optional<Evidence> functions_offered(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id == kNvidiaVendorId) return nvidia_offers(subject);
   for (const Fact<std::uint32_t>* count : {&gpu.sriov_num_vfs, &gpu.sriov_total_vfs}) {
     const std::uint32_t* number = count->value();
     if (number == nullptr || *number == 0) continue;
@@ -96,6 +130,13 @@ Capability capability_of(const Subject& subject) {
               .value_or(Evidence{gpu.config.source(), "the extended part is for root only"})};
 }
 
+// As pci.ids names NVIDIA's chips: "TU104GL [Tesla T4]" for servers and workstations, "TU116
+// [GeForce GTX 1660 SUPER]" for everybody else.
+bool is_professional_nvidia(const PciDevice& gpu) {
+  return gpu.vendor_id == kNvidiaVendorId && gpu.device_name &&
+         gpu.device_name->find("GL [") != std::string::npos;
+}
+
 Outcome check_hardware(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
   const std::vector<Field> arguments = {{"platform", platform_name(gpu)}};
@@ -109,7 +150,12 @@ Outcome check_hardware(const Subject& subject) {
     return known->sriov == IntelSriov::None ? Outcome::fail({evidence}, arguments)
                                             : Outcome::pass({evidence}, arguments);
   }
+  if (served_by_gim(gpu)) return Outcome::pass({evidence}, arguments);
   const Capability capability = capability_of(subject);
+  // Up to Turing NVIDIA's vGPUs are mediated devices and need no such capability.
+  if (is_professional_nvidia(gpu) && !capability.there.value_or(false)) {
+    return Outcome::unknown({evidence, {"pci.ids", *gpu.device_name}}, arguments);
+  }
   if (!capability.there) return Outcome::unknown({evidence, capability.evidence}, arguments);
   if (!*capability.there) return Outcome::fail({evidence, capability.evidence}, arguments);
   // Of AMD's cards many have the capability, and GIM serves few; which, its own documents tell.
@@ -254,10 +300,106 @@ Outcome check_guc(const Subject& subject) {
                                    : Outcome::fail({state.evidence});
 }
 
+Outcome check_in_tree_driver(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kIntelVendorId || !may_have_functions(subject) ||
+      !served_by_i915_sriov_dkms(gpu.device_id)) {
+    return Outcome::not_applicable();
+  }
+  const auto& dkms = subject.facts.platform.dkms;
+  if (const auto unread = missing(dkms)) return Outcome::unknown({*unread});
+  if (auto driver = out_of_tree_driver(subject.facts)) return Outcome::fail({*driver});
+  return Outcome::pass({{dkms.source(), "no i915-sriov-dkms for this kernel"}});
+}
+
+Outcome check_dkms_module(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kIntelVendorId || !may_have_functions(subject) ||
+      !served_by_i915_sriov_dkms(gpu.device_id)) {
+    return Outcome::not_applicable();
+  }
+  const KernelFacts& kernel = subject.facts.kernel;
+  const std::vector<Field> arguments = {{"release", kernel.release.value_or("?")}};
+  if (auto driver = out_of_tree_driver(subject.facts)) return Outcome::pass({*driver}, arguments);
+  const auto& dkms = subject.facts.platform.dkms;
+  if (const auto unread = missing(dkms)) return Outcome::unknown({*unread}, arguments);
+  if (const auto unread = missing(kernel.release)) return Outcome::unknown({*unread}, arguments);
+  return Outcome::fail({{dkms.source(), "no i915-sriov-dkms for " + kernel.release.value_or("?")}},
+                       arguments);
+}
+
+// NVIDIA's own list of cards (docs.nvidia.com/vgpu/gpus-supported-by-vgpu.html) changes with each
+// release and is not repeated here: what works is observed, and GeForce is never on it.
+Outcome check_nvidia_card(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kNvidiaVendorId) return Outcome::not_applicable();
+  const Evidence evidence = device_evidence(gpu);
+  const std::vector<Field> arguments = {{"name", gpu.device_name.value_or("?")}};
+  if (auto offered = nvidia_offers(subject)) return Outcome::pass({*offered}, arguments);
+  if (!gpu.device_name) return Outcome::unknown({evidence, {"pci.ids", "no name"}}, arguments);
+  const Evidence named{"pci.ids", *gpu.device_name};
+  const bool consumer = gpu.device_name->find("GeForce") != std::string::npos;
+  return consumer ? Outcome::fail({evidence, named}, arguments)
+                  : Outcome::unknown({evidence, named}, arguments);
+}
+
+// nvidia_vgpu_vfio comes with the host's vGPU package only; the ordinary driver does not have it.
+Outcome check_nvidia_vgpu(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kNvidiaVendorId || !may_have_functions(subject)) {
+    return Outcome::not_applicable();
+  }
+  if (auto offered = nvidia_offers(subject)) return Outcome::pass({*offered});
+  const KernelFacts& kernel = subject.facts.kernel;
+  const Evidence list{kernel.module_list.source(), "nvidia_vgpu_vfio"};
+  if (kernel.module("nvidia_vgpu_vfio").loaded) return Outcome::pass({list});
+  if (const auto unread = missing(kernel.module_list)) return Outcome::unknown({*unread});
+  const Fact<bool>& script = subject.facts.platform.nvidia_sriov_manage;
+  std::vector<Evidence> evidence = {{list.source, "nvidia_vgpu_vfio is not loaded"}};
+  if (script.value_or(false)) evidence.push_back({script.source(), "there"});
+  return Outcome::fail(std::move(evidence));
+}
+
+// The functions are there after `sriov-manage -e`; until then sriov_numvfs is 0 and no type is to
+// be seen. Up to Turing there are none, and the types stand beside the GPU itself.
+Outcome check_nvidia_functions(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kNvidiaVendorId || !may_have_functions(subject)) {
+    return Outcome::not_applicable();
+  }
+  const std::vector<Field> arguments = {{"address", to_text(gpu.address)}};
+  if (auto offered = nvidia_offers(subject)) return Outcome::pass({*offered}, arguments);
+  const Fact<std::uint32_t>& number = gpu.sriov_num_vfs;
+  if (const auto unread = missing(number)) return Outcome::unknown({*unread}, arguments);
+  if (const auto unread = missing(subject.facts.mdev_parents)) {
+    return Outcome::unknown({*unread}, arguments);
+  }
+  const Evidence seen{number.source(),
+                      number.is_known() ? std::to_string(*number.value()) : "absent"};
+  return Outcome::fail({seen, {subject.facts.mdev_parents.source(), "no types of this GPU"}},
+                       arguments);
+}
+
+Outcome check_amd_card(const Subject& subject) {
+  const PciDevice& gpu = *subject.gpu;
+  if (gpu.vendor_id != kAmdVendorId) return Outcome::not_applicable();
+  const Evidence evidence = device_evidence(gpu);
+  if (drives(gpu, "gim")) return Outcome::pass({{gpu.driver.source(), "gim"}});
+  if (served_by_gim(gpu)) return Outcome::pass({evidence});
+  const Capability capability = capability_of(subject);
+  // One with the capability may be served by another version of GIM: it was made for a few clouds.
+  return capability.there.value_or(true) ? Outcome::unknown({evidence, capability.evidence})
+                                         : Outcome::fail({evidence, capability.evidence});
+}
+
 Outcome check_total_vfs(const Subject& subject) {
   const PciDevice& gpu = *subject.gpu;
   if (!may_have_functions(subject)) return Outcome::not_applicable();
   if (auto offered = functions_offered(subject)) return Outcome::pass({*offered});
+  if (gpu.sriov_num_vfs.value_or(0) > 0) {
+    return Outcome::pass(
+        {{gpu.sriov_num_vfs.source(), std::to_string(gpu.sriov_num_vfs.value_or(0))}});
+  }
   if (const auto unread = missing(gpu.sriov_total_vfs)) return Outcome::unknown({*unread});
   const std::uint32_t* total = gpu.sriov_total_vfs.value();
   const Evidence seen{gpu.sriov_total_vfs.source(),
@@ -289,7 +431,8 @@ constexpr Rule kRules[] = {
                "{release}."),
      .remedy = N_("Install a newer kernel, or i915-sriov-dkms in the version for this kernel, here "
                   "and in Linux guests."),
-     .check = check_kernel},
+     .check = check_kernel,
+     .restart = true},
     {.id = "sr_iov.driver",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -298,7 +441,8 @@ constexpr Rule kRules[] = {
      .why = N_("The GPU is driven by {driver}; virtual functions of it come from {wanted}."),
      .remedy = N_("Have {wanted} drive the GPU: keep the other driver away with module_blacklist= "
                   "on the kernel's command line."),
-     .check = check_driver},
+     .check = check_driver,
+     .restart = true},
     {.id = "sr_iov.force_probe",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -307,7 +451,8 @@ constexpr Rule kRules[] = {
      .why = N_("On this generation xe leaves the GPU to i915, which makes no virtual functions, "
                "unless it is told otherwise."),
      .remedy = N_("Put xe.force_probe={id} i915.force_probe=!{id} on the kernel's command line."),
-     .check = check_force_probe},
+     .check = check_force_probe,
+     .restart = true},
     {.id = "sr_iov.max_vfs",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -316,7 +461,8 @@ constexpr Rule kRules[] = {
      .why = N_("{module}.max_vfs is the most that the driver makes; 0 means none, and that is the "
                "default of the i915 out of tree."),
      .remedy = N_("Put {module}.max_vfs=7 on the kernel's command line."),
-     .check = check_max_vfs},
+     .check = check_max_vfs,
+     .restart = true},
     {.id = "sr_iov.guc_submission",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -327,7 +473,8 @@ constexpr Rule kRules[] = {
             "contrary: the two exclude each other."),
      .remedy = N_("Put i915.enable_guc=3 on the kernel's command line, and take "
                   "i915.enable_gvt=1 off it."),
-     .check = check_guc},
+     .check = check_guc,
+     .restart = true},
     {.id = "sr_iov.total_vfs",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -337,6 +484,74 @@ constexpr Rule kRules[] = {
                "that makes them. It is missing or 0 as long as one of its conditions is not met."),
      .remedy = N_("Do what is said above; if it stays so, look for “SR-IOV” in the kernel's log."),
      .check = check_total_vfs},
+    {.id = "sr_iov.in_tree_driver",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::User,
+     .title = N_("The GPU's driver is the kernel's own"),
+     .why = N_("i915-sriov-dkms is built for this kernel and puts its i915 and xe in the place of "
+               "the kernel's own."),
+     .remedy = N_("Keep it where it works. To use the kernel's own xe: remove i915-sriov-dkms, "
+                  "rebuild the initramfs and restart."),
+     .check = check_in_tree_driver,
+     .restart = true},
+    {.id = "sr_iov.dkms_module",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::User,
+     .title = N_("i915-sriov-dkms is built for this kernel"),
+     .why = N_("The module is not built for Linux {release}. Which of its versions fits: 2026 ones "
+               "for Linux 6.12 and later, 2025.07.22 for 6.8 to 6.12."),
+     .remedy =
+         N_("Install i915-sriov-dkms (github.com/strongtz/i915-sriov-dkms) in the version for "
+            "this kernel, with the kernel's headers, and restart."),
+     .check = check_dkms_module,
+     .restart = true},
+    {.id = "sr_iov.nvidia_card",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Blocker,
+     .fixer = Fixer::Nobody,
+     .title = N_("NVIDIA's vGPU software supports this card"),
+     .why = N_("NVIDIA makes vGPUs on cards for servers and workstations only; this is {name}."),
+     .remedy = N_("See NVIDIA's list of cards: docs.nvidia.com/vgpu. A GeForce can be passed to a "
+                  "VM as a whole."),
+     .check = check_nvidia_card},
+    {.id = "sr_iov.nvidia_vgpu",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::User,
+     .title = N_("NVIDIA's vGPU software is loaded on the host (nvidia_vgpu_vfio)"),
+     .why =
+         N_("NVIDIA's ordinary driver makes no vGPUs. The vGPU Manager does, a driver of its own "
+            "that comes with a licence."),
+     .remedy = N_("Install NVIDIA's vGPU Manager for this kernel in place of the ordinary driver "
+                  "(NVIDIA's licensing portal has it), and restart."),
+     .check = check_nvidia_vgpu,
+     .restart = true},
+    {.id = "sr_iov.nvidia_functions",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::User,
+     .title = N_("The card's virtual functions or vGPU types are there"),
+     .why =
+         N_("NVIDIA's driver offers vGPU types on the card's virtual functions, which have to be "
+            "switched on after each start; on cards up to Turing on the card itself."),
+     .remedy =
+         N_("With the vGPU Manager installed: sudo /usr/lib/nvidia/sriov-manage -e {address}"),
+     .check = check_nvidia_functions},
+    {.id = "sr_iov.amd_card",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Blocker,
+     .fixer = Fixer::Nobody,
+     .title = N_("AMD's module gim makes virtual functions of this GPU"),
+     .why =
+         N_("AMD's virtual functions come from its module gim, which serves Instinct MI200, "
+            "MI300 and MI350 and the Radeon PRO V710. Radeon cards for desktops and the graphics "
+            "of Ryzen processors have none."),
+     .remedy =
+         N_("This GPU cannot be divided. A Linux guest can draw with virtio-gpu; as a whole it "
+            "can be passed to one VM."),
+     .check = check_amd_card},
 };
 
 }  // namespace

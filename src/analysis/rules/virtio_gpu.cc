@@ -17,6 +17,13 @@ const DrmCard* card_of(const Subject& subject) {
   return found == cards->end() ? nullptr : &*found;
 }
 
+// Accelerators (base class 12h) have a render node, but no engine that draws.
+Outcome check_draws(const Subject& subject) {
+  const Evidence seen{subject.gpu->sysfs_path + "/class",
+                      format("{:#08x}", subject.gpu->class_code)};
+  return subject.gpu->class_code >> 16U == 0x03 ? Outcome::pass({seen}) : Outcome::fail({seen});
+}
+
 Outcome check_render_node(const Subject& subject) {
   const Fact<std::vector<DrmCard>>& cards = subject.facts.drm_cards;
   if (const auto unread = missing(cards)) return Outcome::unknown({*unread});
@@ -128,7 +135,28 @@ Outcome check_native_context(const Subject& subject) {
                    {driver_outcome(subject), kernel_at_least(subject.facts.kernel.release, 6, 13)});
 }
 
+// The host's drivers that virglrenderer has a native context for (QEMU's virtio-gpu.rst); those of
+// ARM boards (msm, panfrost) are bound to no PCI device.
+Outcome check_native_driver(const Subject& subject) {
+  const Fact<std::string>& driver = subject.gpu->driver;
+  const std::vector<Field> arguments = {{"driver", driver.value_or("-")}};
+  if (const auto unread = missing(driver)) return Outcome::unknown({*unread}, arguments);
+  // Without any driver virtio_gpu.render_node speaks.
+  if (!driver.is_known()) return Outcome::not_applicable();
+  const Evidence seen{driver.source(), *driver.value()};
+  const bool known = *driver.value() == "amdgpu" || *driver.value() == "i915";
+  return known ? Outcome::pass({seen}, arguments) : Outcome::fail({seen}, arguments);
+}
+
 constexpr Rule kRules[] = {
+    {.id = "virtio_gpu.draws",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Blocker,
+     .fixer = Fixer::Nobody,
+     .title = N_("The GPU draws, and does not only compute"),
+     .why = N_("This is an accelerator: it computes, and has nothing that draws for a guest."),
+     .remedy = N_("Hand it to VMs as a whole, or share it with SR-IOV."),
+     .check = check_draws},
     {.id = "virtio_gpu.render_node",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
@@ -151,7 +179,7 @@ constexpr Rule kRules[] = {
      .check = check_render_access},
     {.id = "virtio_gpu.kernel_blobs",
      .scope = RuleScope::Gpu,
-     .level = RuleLevel::Advice,
+     .level = RuleLevel::Fixable,
      .fixer = Fixer::User,
      .title = N_("The kernel can give guests Vulkan (venus) and native contexts"),
      .why = N_("OpenGL (virgl) works with every kernel; Vulkan in the guest and its near-native "
@@ -159,7 +187,8 @@ constexpr Rule kRules[] = {
      .remedy =
          N_("For Vulkan in a Linux guest: a newer kernel, QEMU 9.2 or newer (native contexts: "
             "11.0), virglrenderer 1.0 or newer."),
-     .check = check_blobs},
+     .check = check_blobs,
+     .restart = true},
     {.id = "virtio_gpu.virgl",
      .scope = RuleScope::Machine,
      .level = RuleLevel::Advice,
@@ -174,7 +203,7 @@ constexpr Rule kRules[] = {
      .check = check_virgl},
     {.id = "virtio_gpu.venus",
      .scope = RuleScope::Machine,
-     .level = RuleLevel::Advice,
+     .level = RuleLevel::Fixable,
      .fixer = Fixer::User,
      .title = N_("QEMU can give Linux guests Vulkan (venus)"),
      .why = N_("Vulkan in the guest needs QEMU 9.2 or newer, virglrenderer 1.0 or newer and Linux "
@@ -185,7 +214,7 @@ constexpr Rule kRules[] = {
      .check = check_venus},
     {.id = "virtio_gpu.native_context",
      .scope = RuleScope::Gpu,
-     .level = RuleLevel::Advice,
+     .level = RuleLevel::Fixable,
      .fixer = Fixer::User,
      .title = N_("Linux guests can use the GPU's own driver (native context)"),
      .why = N_("With a native context the guest's Mesa speaks to the host's driver nearly as on "
@@ -195,6 +224,15 @@ constexpr Rule kRules[] = {
      .remedy = N_("Until all of these are there, use OpenGL (virgl) or Vulkan (venus): they do "
                   "with less."),
      .check = check_native_context},
+    {.id = "virtio_gpu.native_driver",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Blocker,
+     .fixer = Fixer::Vendor,
+     .title = N_("The GPU's driver has native contexts for guests"),
+     .why = N_("Native contexts let a guest's own Mesa driver speak to the host's kernel driver. "
+               "There are some for amdgpu and i915; this GPU is driven by {driver}."),
+     .remedy = N_("Use OpenGL (virgl) or Vulkan (venus), which work with every driver."),
+     .check = check_native_driver},
 };
 
 }  // namespace

@@ -1,8 +1,14 @@
-// cleave rules: every rule of diagnosis; with --markdown the reference page of the documentation.
+// cleave rules: every rule of diagnosis; with --markdown or --pages as pages of the reference
+// manual.
+#include <filesystem>
+
 #include "analysis/rule.h"
 #include "base/format.h"
+#include "base/text.h"
 #include "cli/commands/all.h"
+#include "cli/render/rules_reference.h"
 #include "cli/render/translate.h"
+#include "run/picture.h"
 
 namespace cleave {
 namespace {
@@ -15,6 +21,7 @@ Json rules_json() {
     json.set("scope", rule->scope == RuleScope::Machine ? "machine" : "gpu");
     json.set("level", level_name(rule->level));
     json.set("fixer", fixer_name(rule->fixer));
+    json.set("restart", counts_after_restart(*rule));
     json.set("title", rule->title);
     json.set("why", rule->why);
     json.set("remedy", rule->remedy);
@@ -47,7 +54,34 @@ std::string rules_markdown() {
   return page;
 }
 
+Result<void> make_directory(const std::filesystem::path& directory) {
+  std::error_code problem;
+  std::filesystem::create_directories(directory, problem);
+  if (!problem) return {};
+  return system_error(
+      problem.value(),
+      Message(N_("Could not make the directory {path}"), {{"path", printable(directory.string())}}),
+      directory.string());
+}
+
+// What else lies in the directory stays.
+Result<void> write_pages(const std::string& directory) {
+  const std::filesystem::path top(directory);
+  for (const ReferencePage& page : rules_reference()) {
+    const std::filesystem::path file = top / page.path;
+    TRY(make_directory(file.parent_path()));
+    TRY(save_file(file.string(), page.text, Durability::UntilReboot));
+  }
+  return {};
+}
+
 Result<ExitStatus> run_rules_command(CommandContext& context) {
+  if (const auto directory = context.arguments().get("--pages")) {
+    TRY(write_pages(*directory));
+    context.say({N_("The rules' pages are in {path}."), {{"path", printable(*directory)}}});
+    context.print_json(rules_json());
+    return ExitStatus::Done;
+  }
   context.print_json(rules_json());
   std::string text = context.arguments().has("--markdown") ? rules_markdown() : rules_table();
   if (text.ends_with('\n')) text.pop_back();
@@ -62,7 +96,10 @@ const Command kRulesCommand = {
     .summary = N_("Lists all rules of diagnosis"),
     .options = {{.name = "--markdown",
                  .value = nullptr,
-                 .help = N_("as a page of the reference manual")}},
+                 .help = N_("as a page of the reference manual")},
+                {.name = "--pages",
+                 .value = "DIRECTORY",
+                 .help = N_("write a page for each rule into this directory, with an index")}},
     .positionals = {},
     .run = run_rules_command,
 };

@@ -131,7 +131,7 @@ void write_recommendation(HtmlWriter& page, const Diagnosis& diagnosis, const ch
   const WayVerdict& way = *recommendation.verdict;
   const std::string gpu = to_text(diagnosis.gpus[recommendation.gpu].gpu->address);
   const auto article = page.in("article", {{"class", "card"}});
-  page.element("h3", translate(Message(sentence, {{"way", way.way}, {"gpu", gpu}})));
+  page.element("h3", translate(Message(sentence, {{"way", way_name(way)}, {"gpu", gpu}})));
   {
     const auto line = page.in("p");
     write_badge(page, way.verdict);
@@ -139,7 +139,8 @@ void write_recommendation(HtmlWriter& page, const Diagnosis& diagnosis, const ch
   write_price(page, way);
   if (recommendation.better == nullptr) return;
   page.element("p", translate(Message(N_("Better, once what it needs is done: {way}."),
-                                      {{"way", recommendation.better->way}})));
+                                      {{"way", way_name(*recommendation.better)}})));
+  write_changes(page, *recommendation.better);
 }
 
 void write_short(HtmlWriter& page, const Diagnosis& diagnosis) {

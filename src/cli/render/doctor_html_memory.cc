@@ -186,6 +186,10 @@ void write_type_row(HtmlWriter& page, const TypeCapacity& type) {
   {
     const auto cell = page.in("th", {{"scope", "row"}});
     page.element("code", type.id);
+    if (!type.name.empty()) {
+      page.text(" ");
+      page.element("span", type.name, {{"class", "muted"}});
+    }
   }
   page.element("td", type.size.width == 0 ? std::string("–")
                                           : format("{}×{}", type.size.width, type.size.height));

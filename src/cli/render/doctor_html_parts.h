@@ -19,8 +19,10 @@ extern const std::string_view kDoctorStyleHash;
 // Of the GPU with this index.
 void write_verdicts(HtmlWriter& page, const Diagnosis& diagnosis, std::size_t gpu,
                     const std::string& id);
-// What the host loses and the guest cannot.
+// What the host loses, what the guest can and cannot, what is fragile.
 void write_price(HtmlWriter& page, const WayVerdict& way);
+// What has to change for the way, in one sentence each.
+void write_changes(HtmlWriter& page, const WayVerdict& way);
 // Windows and Linux guests are both best off with the same way on the same GPU.
 bool same_for_all_guests(const Diagnosis& diagnosis);
 // "GPU 0000:00:02.0: Intel UHD Graphics [8086:9b41], driver i915"
@@ -40,10 +42,6 @@ void write_badge(HtmlWriter& page, Verdict verdict);
 // doctor_html_path.cc: from here to a VM, for what is recommended.
 bool has_path(const Diagnosis& diagnosis);
 void write_path(HtmlWriter& page, const Diagnosis& diagnosis);
-// Whether what a rule asks for counts only after a restart of the machine.
-bool counts_after_restart(const Rule& rule);
-// Ids of the rules whose remedy is a boot parameter, another kernel or a driver bound at boot.
-const std::vector<std::string_view>& restart_rule_ids();
 
 // doctor_html_groups.cc: the IOMMU groups.
 bool has_groups(const Diagnosis& diagnosis);

@@ -43,10 +43,10 @@ const char* who_does(Fixer fixer) {
 std::vector<const Finding*> needed(const Diagnosis& diagnosis,
                                    const Diagnosis::Recommendation& recommendation) {
   std::vector<const Finding*> findings;
-  const Way* way = find_way(recommendation.verdict->way);
-  if (way == nullptr) return findings;
+  const Mode* mode = recommendation.verdict->mode;
+  if (mode == nullptr) return findings;
   const PciAddress& gpu = diagnosis.gpus[recommendation.gpu].gpu->address;
-  for (const std::string& need : way->needs()) {
+  for (const std::string_view need : mode->needs) {
     const auto found = std::ranges::find_if(diagnosis.findings, [&](const Finding& finding) {
       return need == finding.rule->id && finding.gpu.value_or(gpu) == gpu;
     });
@@ -160,7 +160,7 @@ void write_count(HtmlWriter& page, const std::vector<const Finding*>& findings) 
 void write_recommended(HtmlWriter& page, const Diagnosis& diagnosis, const char* heading,
                        const Diagnosis::Recommendation& recommendation) {
   const std::vector<Field> fields = {
-      {"way", recommendation.verdict->way},
+      {"way", way_name(*recommendation.verdict)},
       {"gpu", to_text(diagnosis.gpus[recommendation.gpu].gpu->address)}};
   page.element("h3", translate(Message(heading, fields)));
   const std::vector<const Finding*> findings = needed(diagnosis, recommendation);
@@ -171,29 +171,6 @@ void write_recommended(HtmlWriter& page, const Diagnosis& diagnosis, const char*
 }
 
 }  // namespace
-
-const std::vector<std::string_view>& restart_rule_ids() {
-  static const std::vector<std::string_view> kIds = {"gvt_g.driver_i915",
-                                                     "gvt_g.guc_submission",
-                                                     "gvt_g.kernel_config",
-                                                     "gvt_g.kernel_span",
-                                                     "gvt_g.parameter_enable_gvt",
-                                                     "host.signed_modules",
-                                                     "passthrough.disable_vga",
-                                                     "passthrough.iommu_group",
-                                                     "passthrough.kernel_quirk",
-                                                     "sr_iov.driver",
-                                                     "sr_iov.force_probe",
-                                                     "sr_iov.guc_submission",
-                                                     "sr_iov.kernel",
-                                                     "sr_iov.max_vfs"};
-  return kIds;
-}
-
-bool counts_after_restart(const Rule& rule) {
-  return rule.fixer == Fixer::Firmware ||
-         std::ranges::find(restart_rule_ids(), rule.id) != restart_rule_ids().end();
-}
 
 bool has_path(const Diagnosis& diagnosis) { return diagnosis.recommended() != nullptr; }
 

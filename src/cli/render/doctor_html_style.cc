@@ -3,7 +3,7 @@
 
 namespace cleave {
 
-const std::string_view kDoctorStyleHash = "XXTzHJ71UaCd6FrRlbZCzQ8+04/lYQ5sMjzyUgdAbDU=";
+const std::string_view kDoctorStyleHash = "o/ZgjoLy3oBxua45/kl+diTFhMWAp3uBzH9EiM9bC4M=";
 
 // Each pair of colours has a contrast of at least 4.5 to 1 (WCAG 2.2, 1.4.3): the test computes it.
 const std::string_view kDoctorStyle = R"css(
@@ -77,6 +77,9 @@ section { margin: 0 0 2rem; }
 .badge.needs-firmware { color: var(--firm); background: var(--firm-soft); }
 .badge.impossible { color: var(--bad); background: var(--bad-soft); }
 .way { color: var(--text); }
+.modes { list-style: none; padding: 0; }
+.modes > li { padding: .2rem 0; }
+.modes ul { margin: .1rem 0 0; font-size: .92rem; }
 details { margin: .5rem 0 0; }
 summary { cursor: pointer; padding: .2rem 0; }
 .finding { border-top: 1px solid var(--line); padding-top: .4rem; }

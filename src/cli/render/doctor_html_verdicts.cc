@@ -87,6 +87,35 @@ bool tells_price(const Diagnosis& diagnosis, const WayVerdict& way) {
          !is_this(diagnosis.linux_guest);
 }
 
+// Where there is a choice: what each mode comes to, and for what is not ready which rules say so.
+void write_modes(HtmlWriter& page, const WayVerdict& way) {
+  // Where none is possible, what decides says it all.
+  if (way.modes.size() < 2 || way.verdict == Verdict::Impossible) return;
+  page.element("p", translate(N_("In these modes:")));
+  const auto list = page.in("ul", {{"class", "modes"}});
+  for (const ModeVerdict& mode : way.modes) {
+    const auto item = page.in("li");
+    page.element("strong", mode.mode->id);
+    page.text(" ");
+    page.element("span", translate(mode.mode->about), {{"class", "muted"}});
+    page.text(" ");
+    write_badge(page, mode.verdict);
+    // Those of the best one stand below in full.
+    if (mode.mode == way.mode || mode.deciding.empty()) continue;
+    const auto why = page.in("ul");
+    for (const Finding* finding : mode.deciding) {
+      const bool failed = finding->outcome.kind == OutcomeKind::Fail;
+      const bool impossible = mode.verdict == Verdict::Impossible;
+      const char* text = impossible ? finding->rule->why : finding->rule->remedy;
+      page.element(
+          "li",
+          failed ? translate(Message(text, finding->outcome.arguments)) : finding_title(*finding),
+          {{"class", "muted"}});
+      if (impossible) break;
+    }
+  }
+}
+
 void write_way(HtmlWriter& page, const WayVerdict& way, bool with_price) {
   const auto article =
       page.in("article", {{"class", format("card way {}", verdict_name(way.verdict))}});
@@ -98,6 +127,7 @@ void write_way(HtmlWriter& page, const WayVerdict& way, bool with_price) {
   if (const char* text = about(way.way)) {
     page.element("p", translate(text), {{"class", "muted"}});
   }
+  write_modes(page, way);
   if (with_price) write_price(page, way);
   write_deciding(page, way);
 }
@@ -181,6 +211,17 @@ void write_price(HtmlWriter& page, const WayVerdict& way) {
   page.element("p", translate(N_("What it costs:")));
   const auto list = page.in("ul");
   for (const Message& price : way.price) page.element("li", translate(price));
+}
+
+void write_changes(HtmlWriter& page, const WayVerdict& way) {
+  if (way.deciding.empty()) return;
+  const auto list = page.in("ul");
+  for (const Finding* finding : way.deciding) {
+    const bool failed = finding->outcome.kind == OutcomeKind::Fail;
+    page.element("li", failed
+                           ? translate(Message(finding->rule->remedy, finding->outcome.arguments))
+                           : finding_title(*finding));
+  }
 }
 
 bool same_for_all_guests(const Diagnosis& diagnosis) {

@@ -99,6 +99,7 @@ const char* resource_name(GvtResource resource) {
 Json type_json(const TypeCapacity& type) {
   Json json;
   json.set("id", type.id);
+  json.set("name", type.name.empty() ? Json() : Json(type.name));
   json.set("available", type.available_known ? Json(type.available) : Json());
   json.set("reason", type.reason.empty() ? Json() : Json(english(type.reason)));
   json.set("limited_by", type.limited_by ? Json(resource_name(*type.limited_by)) : Json());
@@ -116,13 +117,38 @@ Json types_json(const Capacity& capacity) {
   return types;
 }
 
+Json rule_ids(const std::vector<const Finding*>& findings) {
+  Json ids = Json::array();
+  for (const Finding* finding : findings) ids.push_back(finding->rule->id);
+  return ids;
+}
+
+Json mode_id(const Mode* mode) { return mode != nullptr ? Json(mode->id) : Json(); }
+
+Json guests_json(const Mode& mode) {
+  Json guests = Json::array();
+  for (const Guest guest : {Guest::Windows, Guest::Linux}) {
+    if (mode.accelerates(guest)) guests.push_back(guest_name(guest));
+  }
+  return guests;
+}
+
 Json way_json(const WayVerdict& way) {
-  Json deciding = Json::array();
-  for (const Finding* finding : way.deciding) deciding.push_back(finding->rule->id);
+  Json modes = Json::array();
+  for (const ModeVerdict& mode : way.modes) {
+    Json json;
+    json.set("id", mode.mode->id);
+    json.set("verdict", verdict_name(mode.verdict));
+    json.set("deciding", rule_ids(mode.deciding));
+    json.set("guests", guests_json(*mode.mode));
+    modes.push_back(std::move(json));
+  }
   Json json;
   json.set("id", way.way);
   json.set("verdict", verdict_name(way.verdict));
-  json.set("deciding", std::move(deciding));
+  json.set("deciding", rule_ids(way.deciding));
+  json.set("mode", mode_id(way.mode));
+  json.set("modes", std::move(modes));
   return json;
 }
 
@@ -190,10 +216,14 @@ Json recommendation_json(const Diagnosis& diagnosis, const Diagnosis::Recommenda
   Json json = Json::object();
   json.set("gpu", any ? Json(to_text(diagnosis.gpus[recommended->gpu].gpu->address)) : Json());
   json.set("way", any ? Json(recommended->verdict->way) : Json());
+  json.set("mode", any ? mode_id(recommended->verdict->mode) : Json());
   json.set("guest", any ? std::move(guest) : Json());
   json.set("verdict", any ? Json(verdict_name(recommended->verdict->verdict)) : Json());
   json.set("better",
            any && recommended->better != nullptr ? Json(recommended->better->way) : Json());
+  const WayVerdict* better = any ? recommended->better : nullptr;
+  json.set("better_mode", better != nullptr ? mode_id(better->mode) : Json());
+  json.set("better_needs", better != nullptr ? rule_ids(better->deciding) : Json::array());
   return json;
 }
 

@@ -132,7 +132,16 @@ class DoctorText {
     }
     if (!failed) return;
     paragraph(4, 4, translate(Message(rule.why, arguments)));
-    paragraph(4, 6, "→ " + translate(Message(rule.remedy, arguments)));
+    paragraph(4, 6, remedy(rule, arguments));
+  }
+
+  // Where the remedy does not say itself that it takes a restart.
+  static std::string remedy(const Rule& rule, const std::vector<Field>& arguments) {
+    std::string text = "→ " + translate(Message(rule.remedy, arguments));
+    if (!rule.restart || std::string_view(rule.remedy).find("restart") != std::string_view::npos) {
+      return text;
+    }
+    return text + " " + translate(N_("It counts after a restart."));
   }
 
   [[nodiscard]] std::string verdict_sentence(const WayVerdict& way) const {
@@ -176,7 +185,9 @@ class DoctorText {
     write_virtual_machines(gpu);
     for (const WayVerdict& way : diagnosis.ways) {
       write_way(way);
-      if (way.way == "gvt-g" && way.verdict != Verdict::Impossible) write_types(diagnosis);
+      write_modes(way);
+      const bool makes_types = way.way == diagnosis.types_of;
+      if (makes_types && way.verdict != Verdict::Impossible) write_types(diagnosis);
     }
     text_ += "\n";
   }
@@ -214,8 +225,60 @@ class DoctorText {
       paragraph(2, 4, translate(N_("What is said above of the whole machine counts, too.")));
   }
 
+  [[nodiscard]] static const char* mode_sentence(const ModeVerdict& mode) {
+    switch (mode.verdict) {
+      case Verdict::Ready:
+        return N_("{mode} ({about}): ready.");
+      case Verdict::NeedsChanges:
+        return N_("{mode} ({about}): needs changes.");
+      case Verdict::Unknown:
+        return N_("{mode} ({about}): not known.");
+      case Verdict::NeedsFirmware:
+        return N_("{mode} ({about}): needs another setting in the firmware (BIOS).");
+      case Verdict::Impossible:
+        break;
+    }
+    return N_("{mode} ({about}): impossible on this machine as it is.");
+  }
+
+  // One line for each where there is a choice, with the rules that decide it. What the best one
+  // needs is told above; where none is possible, that says it all.
+  void write_modes(const WayVerdict& way) {
+    if (way.modes.size() < 2 || way.verdict == Verdict::Impossible) return;
+    for (const ModeVerdict& mode : way.modes) {
+      std::vector<std::string> ids;
+      for (const Finding* finding : mode.deciding) ids.emplace_back(finding->rule->id);
+      if (mode.verdict == Verdict::Impossible && ids.size() > 1) ids.resize(1);
+      const std::string sentence = translate(Message(
+          mode_sentence(mode), {{"mode", mode.mode->id}, {"about", translate(mode.mode->about)}}));
+      const std::string why = ids.empty() ? "" : coloured(kDim, format(" [{}]", join(ids, ", ")));
+      paragraph(2, 4, "· " + sentence + why);
+      write_mode_changes(mode);
+    }
+  }
+
+  // What no other way or mode has told yet: why it is out of the question, or what to do for it.
+  void write_mode_changes(const ModeVerdict& mode) {
+    for (const Finding* finding : mode.deciding) {
+      const Rule& rule = *finding->rule;
+      const std::vector<Field>& arguments = finding->outcome.arguments;
+      if (finding->outcome.kind != OutcomeKind::Fail || concerns_every_vm(rule)) continue;
+      if (!told_.insert(finding).second) continue;
+      if (mode.verdict == Verdict::Impossible) {
+        paragraph(4, 4, translate(Message(rule.why, arguments)));
+        return;
+      }
+      paragraph(4, 6, remedy(rule, arguments));
+    }
+  }
+
   static std::string picture(const TypeCapacity& type) {
     return type.size.width == 0 ? "-" : format("{}x{}", type.size.width, type.size.height);
+  }
+
+  static std::string type_name(const TypeCapacity& type) {
+    const std::string id = printable(type.id);
+    return type.name.empty() ? id : format("{} ({})", id, printable(type.name));
   }
 
   void write_types(const GpuDiagnosis& diagnosis) {
@@ -232,7 +295,7 @@ class DoctorText {
         {translate(N_("type")), translate(N_("largest picture")), translate(N_("fit now")),
          translate(N_("at most"))}};
     for (const TypeCapacity& type : capacity.types) {
-      cells.push_back({printable(type.id), picture(type),
+      cells.push_back({type_name(type), picture(type),
                        type.available_known ? std::to_string(type.available) : "?",
                        type.maximum ? std::to_string(*type.maximum) : "-"});
     }
@@ -274,7 +337,8 @@ class DoctorText {
                                                 {"passthrough.", "passthrough"},
                                                 {"iommu.", "passthrough"},
                                                 {"log.interrupt_remapping", "passthrough"},
-                                                {"virtio_gpu.", "virtio-gpu"}};
+                                                {"virtio_gpu.", "virtio-gpu"},
+                                                {"display.render_node", "gvt-g"}};
     for (const FamilyOfWay& each : kFamilies) {
       if (!std::string_view(rule.id).starts_with(each.family)) continue;
       return std::ranges::any_of(diagnosis_.gpus, [&each](const GpuDiagnosis& gpu) {
@@ -300,7 +364,7 @@ class DoctorText {
       paragraph(0, 2,
                 coloured(kYellow, "!") + " " + translate(Message(rule.why, arguments)) +
                     coloured(kDim, format(" [{}]", rule.id)));
-      paragraph(2, 4, "→ " + translate(Message(rule.remedy, arguments)));
+      paragraph(2, 4, remedy(rule, arguments));
     }
     if (any) text_ += "\n";
   }
@@ -330,16 +394,25 @@ class DoctorText {
     const WayVerdict& way = *recommendation->verdict;
     const PciDevice& gpu = *diagnosis_.gpus[recommendation->gpu].gpu;
     std::string text =
-        translate(Message(sentence, {{"way", way.way}, {"gpu", to_text(gpu.address)}}));
+        translate(Message(sentence, {{"way", way_name(way)}, {"gpu", to_text(gpu.address)}}));
     if (way.verdict != Verdict::Ready) {
       text += " " + translate(N_("It needs what is said above."));
     }
     paragraph(0, 2, text, kBold);
     for (const Message& price : way.price) paragraph(2, 4, "- " + translate(price));
-    if (recommendation->better == nullptr) return;
+    if (recommendation->better != nullptr) write_better(*recommendation->better);
+  }
+
+  // What stands above in full is only named here.
+  void write_better(const WayVerdict& better) {
     paragraph(2, 4,
               "- " + translate(Message(N_("Better, once what it needs is done: {way}."),
-                                       {{"way", recommendation->better->way}})));
+                                       {{"way", way_name(better)}})));
+    for (const Finding* finding : better.deciding) {
+      const std::string title =
+          translate(Message(finding->rule->title, finding->outcome.arguments));
+      paragraph(4, 6, "→ " + title + coloured(kDim, format(" [{}]", finding->rule->id)));
+    }
   }
 
   const Diagnosis& diagnosis_;

@@ -39,6 +39,12 @@ Fact<CpuFacts> read_cpu(const HostReader& host) {
     if (line.starts_with("model name")) cpu.model = value_of(line);
     if (line.starts_with("cpu family")) cpu.family = number_of(line);
     if (line.starts_with("model\t")) cpu.model_number = number_of(line);
+    // "39 bits physical, 48 bits virtual" (arch/x86/kernel/cpu/proc.c).
+    if (line.starts_with("address sizes")) {
+      const auto sizes = words(value_of(line));
+      const auto bits = sizes.empty() ? std::nullopt : parse_unsigned<std::uint32_t>(sizes.front());
+      cpu.physical_address_bits = bits.value_or(0);
+    }
     if (line.starts_with("flags")) {
       const auto flags = words(value_of(line));
       flags_seen = !flags.empty();

@@ -66,6 +66,29 @@ Fact<PciConfig> read_config(const HostReader& host, const std::string& path) {
   return {parse_pci_config(*bytes), path};
 }
 
+constexpr std::uint16_t kNvidiaVendorId = 0x10DE;
+
+// NVIDIA's attributes: https://docs.nvidia.com/vgpu ("Creating a vGPU on a Linux with KVM
+// hypervisor that uses a vendor-specific VFIO framework").
+void read_virtual_function(const HostReader& host, PciDevice& device) {
+  const std::string link = join_path(device.sysfs_path, "physfn");
+  device.is_virtual_function = host.status(link).has_value();
+  if (!device.is_virtual_function) return;
+  if (const auto target = host.read_link(link)) {
+    device.physical_function = parse_pci_address(base_name(*target));
+  }
+  if (device.vendor_id != kNvidiaVendorId) return;
+  const std::string nvidia = join_path(device.sysfs_path, "nvidia");
+  device.nvidia_vgpu_type = read_number_fact(host, join_path(nvidia, "current_vgpu_type"));
+  const std::string path = join_path(nvidia, "creatable_vgpu_types");
+  const auto text = host.read_file(path);
+  if (text) {
+    device.nvidia_vgpu_types = {parse_nvidia_vgpu_types(*text), path};
+  } else {
+    device.nvidia_vgpu_types = fact_from_error<std::vector<NvidiaVgpuType>>(text.error(), path);
+  }
+}
+
 Result<PciDevice> read_device(const HostReader& host, const std::string& name,
                               const PciAddress& address) {
   PciDevice device;
@@ -78,13 +101,9 @@ Result<PciDevice> read_device(const HostReader& host, const std::string& name,
   device.driver = read_link_name_fact(host, join_path(device.sysfs_path, "driver"));
   device.iommu_group = read_link_number_fact(host, join_path(device.sysfs_path, "iommu_group"));
   device.sriov_total_vfs = read_number_fact(host, join_path(device.sysfs_path, "sriov_totalvfs"));
-  device.is_virtual_function = host.status(join_path(device.sysfs_path, "physfn")).has_value();
+  read_virtual_function(host, device);
   // Of the rest a machine has hundreds, and only that of GPUs is asked for.
-  if (!device.is_gpu()) return device;
-  if (device.is_virtual_function) {
-    const auto target = host.read_link(join_path(device.sysfs_path, "physfn"));
-    if (target) device.physical_function = parse_pci_address(base_name(*target));
-  }
+  if (!device.is_gpu() || device.physical_function) return device;
   device.subsystem_vendor_id = read_detail<std::uint16_t>(host, device, "subsystem_vendor");
   device.subsystem_device_id = read_detail<std::uint16_t>(host, device, "subsystem_device");
   device.revision = read_detail<std::uint8_t>(host, device, "revision");

@@ -189,6 +189,14 @@ Fact<std::vector<NodeAccess>> read_nodes(const HostReader& host, const std::stri
   return {std::move(nodes), directory};
 }
 
+// Without CONFIG_FB there is no such file; it is empty where no framebuffer device was made.
+Fact<std::vector<std::string>> read_framebuffers(const HostReader& host) {
+  const std::string path = "/proc/fb";
+  const auto text = host.read_file(path);
+  if (!text) return fact_from_error<std::vector<std::string>>(text.error(), path);
+  return {parse_framebuffers(*text), path};
+}
+
 }  // namespace
 
 PlatformFacts read_platform(const HostReader& host) {
@@ -206,6 +214,8 @@ PlatformFacts read_platform(const HostReader& host) {
   platform.modprobe = read_modprobe(host);
   platform.vfio_nodes = read_nodes(host, "/dev/vfio", "");
   platform.render_nodes = read_nodes(host, "/dev/dri", "renderD");
+  platform.framebuffers = read_framebuffers(host);
+  platform.nvidia_sriov_manage = is_there(host, "/usr/lib/nvidia/sriov-manage");
   return platform;
 }
 

@@ -12,9 +12,14 @@ using Names = std::set<std::string, std::less<>>;
 // The modules that rules ask about: what GPUs, KVM and VFIO need, and the drivers that are bound
 // to GPUs and to parents of mediated devices.
 Names wanted_modules(const Facts& facts) {
-  Names names = {
-      "i915",      "kvm",  "kvm_amd",   "kvm_intel",        "kvmgt",    "mdev",       "nvidia",
-      "simpledrm", "vfio", "vfio_mdev", "vfio_iommu_type1", "vfio_pci", "virtio_gpu", "xe"};
+  Names names = {"gim",        "i915",
+                 "kvm",        "kvm_amd",
+                 "kvm_intel",  "kvmgt",
+                 "mdev",       "nvidia",
+                 "simpledrm",  "nvidia_vgpu_vfio",
+                 "vfio",       "vfio_iommu_type1",
+                 "vfio_mdev",  "vfio_pci",
+                 "virtio_gpu", "xe"};
   const auto add = [&names](const Fact<std::string>& driver) {
     if (!driver.is_known()) return;
     std::string name = *driver.value();

@@ -147,5 +147,6 @@ std::vector<Case> boot_cases();
 std::vector<Case> surroundings_cases();
 std::vector<Case> qemu_cases();
 std::vector<Case> guest_cases();
+std::vector<Case> mode_cases();
 
 }  // namespace cleave::testing

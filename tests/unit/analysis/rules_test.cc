@@ -210,18 +210,9 @@ void expect_fields(const Rule& rule, const Outcome& outcome) {
 }
 
 constexpr std::array kFamilies = {
-    machine_cases,
-    gpu_cases,
-    gvt_g_trap_cases,
-    sr_iov_cases,
-    passthrough_cases,
-    virtio_gpu_cases,
-    host_cases,
-    boot_cases,
-    surroundings_cases,
-    qemu_cases,
-    guest_cases,
-    mode_cases,
+    machine_cases,      gpu_cases,        gvt_g_trap_cases, sr_iov_cases,
+    passthrough_cases,  virtio_gpu_cases, host_cases,       boot_cases,
+    surroundings_cases, qemu_cases,       guest_cases,      mode_cases,
 };
 
 TEST(Rules, JudgeEachMachineAsExpected) {
@@ -283,8 +274,9 @@ TEST(Rules, NothingReadIsNeverGood) {
 
 // Of a GPU nothing but its ids is known: only what the ids decide may pass or fail.
 TEST(Rules, AGpuOfWhichNothingElseIsKnownIsNeverGood) {
-  const std::set<std::string> decided_by_ids = {"gpu.vendor", "gvt_g.generation",
-                                                "sr_iov.hardware"};
+  const std::set<std::string> decided_by_ids = {
+      "gpu.vendor",      "gvt_g.generation", "passthrough.igd_generation",
+      "sr_iov.amd_card", "sr_iov.hardware",  "virtio_gpu.draws"};
   for (const auto& [vendor, device] :
        std::vector<std::pair<std::uint16_t, std::uint16_t>>{{0x8086, 0x9B41},
                                                             {0x8086, 0x9A49},

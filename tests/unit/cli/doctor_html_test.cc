@@ -127,10 +127,7 @@ TEST(DoctorPage, BoundlessNumbersGiveBoundedBars) {
   EXPECT_LT(doctor_html(diagnosis).size(), 1U << 20U);
 }
 
-TEST(RestartRules, AreRules) {
-  for (const std::string_view id : restart_rule_ids()) {
-    EXPECT_NE(find_rule(id), nullptr) << id;
-  }
+TEST(RestartRules, AreMarkedInTheirRows) {
   EXPECT_TRUE(counts_after_restart(*find_rule("gvt_g.parameter_enable_gvt")));
   EXPECT_TRUE(counts_after_restart(*find_rule("gvt_g.aperture")));  // a firmware setting
   EXPECT_FALSE(counts_after_restart(*find_rule("gvt_g.module_kvmgt")));

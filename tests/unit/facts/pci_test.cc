@@ -61,6 +61,38 @@ TEST(PciRegion, SizeCountsTheLastByte) {
   EXPECT_EQ(PciRegion{}.size(), 0U);
 }
 
+TEST(PciDevice, AcceleratorsOfAmdAreGpusNpusAreNot) {
+  PciDevice device;
+  device.class_code = 0x120000;
+  device.vendor_id = 0x1002;
+  EXPECT_TRUE(device.is_gpu());
+  device.vendor_id = 0x8086;
+  EXPECT_FALSE(device.is_gpu());
+}
+
+TEST(NvidiaVgpuTypes, OneALine) {
+  const auto types = parse_nvidia_vgpu_types(
+      "ID   : vGPU Name\n1428 : NVIDIA H200X-141C\n 1414:NVIDIA H200X-1-18C \n");
+  ASSERT_EQ(types.size(), 2U);
+  EXPECT_EQ(types[0], (NvidiaVgpuType{1428, "NVIDIA H200X-141C"}));
+  EXPECT_EQ(types[1], (NvidiaVgpuType{1414, "NVIDIA H200X-1-18C"}));
+}
+
+TEST(NvidiaVgpuTypes, WhatIsNoTypeIsPassedOver) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {""sv, "\n\n"sv, "1428"sv, "1428 :"sv, "0 : none"sv,
+                                      "-1 : x"sv, "99999999999 : x"sv, "\0\0\0"sv, ": NVIDIA"sv}) {
+    EXPECT_TRUE(parse_nvidia_vgpu_types(text).empty()) << text;
+  }
+  EXPECT_EQ(parse_nvidia_vgpu_types("7 : \xff\x1b[31m").at(0).name.find('\x1b'), std::string::npos);
+}
+
+TEST(NvidiaVgpuTypes, AHugeListIsCut) {
+  std::string text;
+  for (int i = 1; i <= 100'000; ++i) text += std::to_string(i) + " : t\n";
+  EXPECT_EQ(parse_nvidia_vgpu_types(text).size(), 256U);
+}
+
 TEST(PciDevice, IsGpuByItsBaseClass) {
   PciDevice device;
   for (const auto& [class_code, is_gpu] : std::vector<std::pair<std::uint32_t, bool>>{

@@ -262,5 +262,16 @@ TEST(DrmReader, CardsHaveRenderNodesAndOutputs) {
   EXPECT_NE(read_drm_cards(host).unreadable(), nullptr);
 }
 
+TEST(Framebuffers, ByName) {
+  EXPECT_EQ(parse_framebuffers("0 i915drmfb\n1 EFI VGA\n"),
+            (std::vector<std::string>{"i915drmfb", "EFI VGA"}));
+  EXPECT_TRUE(parse_framebuffers("").empty());
+  EXPECT_TRUE(parse_framebuffers("no number\nx\n0").empty());
+  EXPECT_EQ(parse_framebuffers("0 \xff\x01\n").at(0).find('\x01'), std::string::npos);
+  std::string many;
+  for (int i = 0; i < 10'000; ++i) many += std::to_string(i) + " fb\n";
+  EXPECT_EQ(parse_framebuffers(many).size(), 32U);
+}
+
 }  // namespace
 }  // namespace cleave

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <tuple>
 
 #include "facts/readers/read_facts.h"
@@ -102,7 +104,7 @@ TEST(Diagnosis, WhatDecidesOnEachMachine) {
       {"gemini-lake-unsupported", "gvt-g", {"gvt_g.generation"}},
       {"gemini-lake-unsupported", "sr-iov", {"sr_iov.hardware"}},
       {"amd-only", "gvt-g", {"gpu.vendor"}},
-      {"nvidia-only", "sr-iov", {"sr_iov.hardware"}},
+      {"nvidia-only", "sr-iov", {"sr_iov.hardware", "sr_iov.nvidia_card"}},
       {"tiger-lake",
        "sr-iov",
        {"sr_iov.kernel", "sr_iov.driver", "sr_iov.force_probe", "sr_iov.total_vfs"}},
@@ -195,16 +197,153 @@ TEST(Diagnosis, OtherParentsAreListedButNeverReady) {
 }
 
 // What the firmware has to change decides, whatever the rule's level.
-TEST(Diagnosis, EveryNeedOfEveryWayIsARuleThatCanBlock) {
+TEST(Modes, EveryNeedOfEveryModeIsARuleThatCanBlock) {
+  std::set<std::string> ids;
   for (const Way* way : all_ways()) {
     EXPECT_EQ(find_way(way->id()), way);
-    for (const std::string& need : way->needs()) {
-      const Rule* rule = find_rule(need);
-      ASSERT_NE(rule, nullptr) << need;
-      EXPECT_TRUE(rule->level != RuleLevel::Advice || rule->fixer == Fixer::Firmware) << need;
+    for (const Mode& mode : way->modes()) {
+      SCOPED_TRACE(mode.id);
+      EXPECT_TRUE(ids.insert(mode.id).second) << "used twice";
+      EXPECT_FALSE(mode.needs.empty());
+      EXPECT_TRUE(mode.windows || mode.linux_guest);
+      for (const char* text : {mode.about, mode.on_host, mode.in_guest, mode.fragile}) {
+        EXPECT_NE(*text, '\0');
+        EXPECT_LE(std::string_view(text).size(), 400U);
+      }
+      std::set<std::string> needs;
+      for (const std::string need : mode.needs) {
+        EXPECT_TRUE(needs.insert(need).second) << need << " twice";
+        const Rule* rule = find_rule(need);
+        ASSERT_NE(rule, nullptr) << need;
+        EXPECT_TRUE(rule->level != RuleLevel::Advice || rule->fixer == Fixer::Firmware) << need;
+      }
+    }
+    if (way->modes().size() == 1) {
+      EXPECT_STREQ(way->modes().front().id, way->id());
     }
   }
   EXPECT_EQ(find_way("no-way"), nullptr);
+}
+
+// Every GPU that a way has a word about has a mode of it.
+TEST(Modes, OneAppliesToEveryGpu) {
+  for (const unsigned vendor : {0x8086U, 0x10DEU, 0x1002U, 0x1AF4U}) {
+    for (const unsigned device : {0x9B41U, 0x7D55U, 0x9A49U, 0xE20BU, 0x56C0U, 0xFFF0U}) {
+      for (const unsigned slot : {2U, 5U}) {
+        PciDevice gpu;
+        gpu.address = {0, 0, static_cast<std::uint8_t>(slot), 0};
+        gpu.vendor_id = static_cast<std::uint16_t>(vendor);
+        gpu.device_id = static_cast<std::uint16_t>(device);
+        gpu.class_code = 0x030000;
+        for (const Way* way : all_ways()) {
+          if (!way->applies_to(gpu)) continue;
+          EXPECT_TRUE(std::ranges::any_of(way->modes(),
+                                          [&](const Mode& mode) { return mode.applies(gpu); }))
+              << way->id() << " " << vendor << " " << device;
+        }
+      }
+    }
+  }
+}
+
+struct ExpectedMode {
+  const char* machine;
+  const char* way;
+  const char* best;
+  std::vector<std::pair<std::string, std::string>> modes;  // id, verdict
+};
+
+TEST(Modes, OfEachMachine) {
+  const std::vector<ExpectedMode> machines = {
+      {"comet-lake-ready", "gvt-g", "gvt-g", {{"gvt-g", "ready"}}},
+      {"comet-lake-ready", "sr-iov", "xe", {{"xe", "impossible"}}},
+      {"kabylake-guc", "passthrough", "igd-uefi", {{"igd-uefi", "ready"}, {"igd-legacy", "ready"}}},
+      {"tiger-lake",
+       "passthrough",
+       "igd-uefi",
+       {{"igd-uefi", "ready"}, {"igd-legacy", "impossible"}}},
+      {"tiger-lake",
+       "sr-iov",
+       "xe",
+       {{"xe", "needs-changes"}, {"i915-sriov-dkms", "needs-changes"}}},
+      {"alder-lake-p-dkms",
+       "sr-iov",
+       "i915-sriov-dkms",
+       {{"xe", "needs-changes"}, {"i915-sriov-dkms", "ready"}}},
+      {"meteor-lake", "sr-iov", "i915-sriov-dkms", {{"i915-sriov-dkms", "needs-changes"}}},
+      {"nvidia-only", "passthrough", "discrete", {{"discrete", "ready"}}},
+      {"nvidia-vgpu", "sr-iov", "nvidia", {{"nvidia", "ready"}}},
+      {"nvidia-mdev", "sr-iov", "nvidia", {{"nvidia", "ready"}}},
+      {"instinct-gim", "sr-iov", "amd-gim", {{"amd-gim", "ready"}}},
+      {"instinct-amdgpu", "sr-iov", "amd-gim", {{"amd-gim", "needs-changes"}}},
+      {"instinct-amdgpu", "passthrough", "accelerator", {{"accelerator", "ready"}}},
+      {"amd-only", "sr-iov", "amd-gim", {{"amd-gim", "impossible"}}},
+      {"amd-only",
+       "virtio-gpu",
+       "virgl",
+       {{"virgl", "ready"}, {"venus", "needs-changes"}, {"native-context", "needs-changes"}}},
+      {"nvidia-only",
+       "virtio-gpu",
+       "virgl",
+       {{"virgl", "ready"}, {"venus", "needs-changes"}, {"native-context", "impossible"}}},
+  };
+  for (const ExpectedMode& expected : machines) {
+    SCOPED_TRACE(std::string(expected.machine) + " " + expected.way);
+    const Facts facts = read_facts(testing::load_machine(expected.machine));
+    const Diagnosis diagnosis = diagnose(facts);
+    const WayVerdict* way = verdict_on(diagnosis, expected.way);
+    ASSERT_NE(way, nullptr);
+    ASSERT_NE(way->mode, nullptr);
+    EXPECT_STREQ(way->mode->id, expected.best);
+    std::vector<std::pair<std::string, std::string>> modes;
+    for (const ModeVerdict& mode : way->modes) {
+      modes.emplace_back(mode.mode->id, verdict_name(mode.verdict));
+      EXPECT_LE(way->verdict, mode.verdict);
+    }
+    EXPECT_EQ(modes, expected.modes);
+  }
+}
+
+// Virtual functions are parts of their GPU, and their types its types.
+TEST(Functions, OfNvidiaGiveTheGpuItsTypes) {
+  const Facts facts = read_facts(testing::load_machine("nvidia-vgpu"));
+  const Diagnosis diagnosis = diagnose(facts);
+  ASSERT_EQ(diagnosis.gpus.size(), 1U);
+  EXPECT_TRUE(diagnosis.other_parents.empty());
+  EXPECT_EQ(diagnosis.gpus.front().types_of, "sr-iov");
+  const auto& types = diagnosis.gpus.front().capacity.types;
+  ASSERT_EQ(types.size(), 3U);
+  EXPECT_EQ(types[1].id, "nvidia-1155");
+  EXPECT_EQ(types[1].name, "NVIDIA L40S-12Q");
+  EXPECT_EQ(types[1].available, 2U);  // the third function carries a vGPU already
+}
+
+TEST(Functions, OfOlderNvidiaAreMediatedDevices) {
+  const Facts facts = read_facts(testing::load_machine("nvidia-mdev"));
+  const Diagnosis diagnosis = diagnose(facts);
+  ASSERT_EQ(diagnosis.gpus.size(), 1U);
+  EXPECT_EQ(diagnosis.gpus.front().types_of, "sr-iov");
+  const auto& types = diagnosis.gpus.front().capacity.types;
+  ASSERT_EQ(types.size(), 2U);
+  EXPECT_EQ(types[0].name, "GRID T4-2Q");
+  EXPECT_EQ(types[0].available, 8U);
+}
+
+// AMD has no driver for Windows guests on its accelerators, and there is nothing that draws.
+TEST(Diagnosis, AnAcceleratorIsForLinuxGuests) {
+  for (const char* machine : {"instinct-gim", "instinct-amdgpu"}) {
+    const Facts facts = read_facts(testing::load_machine(machine));
+    const Diagnosis diagnosis = diagnose(facts);
+    EXPECT_FALSE(diagnosis.windows.has_value()) << machine;
+    EXPECT_EQ(verdict_text(diagnosis, "virtio-gpu"), "impossible") << machine;
+  }
+}
+
+TEST(Diagnosis, TellsWhatTheBetterWayNeeds) {
+  const Facts facts = read_facts(testing::load_machine("comet-lake-plain"));
+  const Diagnosis diagnosis = diagnose(facts);
+  ASSERT_NE(diagnosis.linux_guest->better, nullptr);
+  EXPECT_EQ(diagnosis.linux_guest->better->deciding.size(), 3U);
 }
 
 }  // namespace
