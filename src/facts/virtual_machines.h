@@ -25,10 +25,10 @@ struct VirtualMachine {
   std::uint32_t process_id = 0;  // of the QEMU that runs it; 0: it does not run, as far as is known
   std::string program;           // argv[0] or <emulator>
   Fact<GuestSettings> settings;  // unreadable: the definition is there, and closed
-  std::optional<Version> qemu_version;  // as libvirt's log tells it
-  Fact<EffectiveMemoryLock> memory_lock;    // of the process
-  Fact<std::string> intel_debug;            // INTEL_DEBUG of the process; absent: not set
-  Fact<std::string> said;                   // what QEMU wrote since its last start, its end
+  std::optional<Version> qemu_version;    // as libvirt's log tells it
+  Fact<EffectiveMemoryLock> memory_lock;  // of the process
+  Fact<std::string> intel_debug;          // INTEL_DEBUG of the process; absent: not set
+  Fact<std::string> said;                 // what QEMU wrote since its last start, its end
 };
 
 // One file of mdevctl: a mediated device that is to be made.

@@ -41,6 +41,8 @@ TEST_P(CapturedMachine, GivesTheSameDiagnosis) {
   const Capture capture = capture_machine(host, "0", 1);
   const Capture opened = packed_and_opened(capture);
   EXPECT_EQ(doctor_of(opened.machine), doctor_of(capture.machine));
+  // VMs get other names and places in a capture: capture_vms_test.cc compares what is said of them.
+  if (!read_facts(host).virtual_machines.machines.value_or({}).empty()) return;
   // The machine's own, with the same stand-ins for what is private.
   Scrubber scrubber(identity_of(host));
   for (const auto& [path, node] : host.nodes()) {

@@ -100,7 +100,7 @@ TEST(VirtualMachines, ADomainThatRunsIsOneMachine) {
   ASSERT_EQ(machines_of(facts).size(), 2U);
   EXPECT_EQ(machines_of(facts)[0].source, VmSource::Libvirt);
   EXPECT_EQ(machines_of(facts)[0].process_id, 42U);
-  EXPECT_EQ(machines_of(facts)[0].qemu_version, (Version{8, 2, 0}));
+  EXPECT_EQ(machines_of(facts)[0].qemu_version, (Version{8, 2, 2}));
   EXPECT_EQ(machines_of(facts)[0].said.value_or(""),
             "qemu-kvm: egl: no drm render node available\n");
   EXPECT_NE(machines_of(facts)[1].settings.unreadable(), nullptr);
