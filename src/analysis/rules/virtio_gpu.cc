@@ -202,7 +202,7 @@ constexpr Rule kRules[] = {
                   "unknown, try it."),
      .check = check_virgl},
     {.id = "virtio_gpu.venus",
-     .scope = RuleScope::Machine,
+     .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,
      .fixer = Fixer::User,
      .title = N_("QEMU can give Linux guests Vulkan (venus)"),

@@ -119,9 +119,7 @@ class DoctorText {
     const bool advice = rule.level == RuleLevel::Advice;
     const char* mark = failed ? (advice ? "!" : "✗") : "?";
     const char* colour = failed && !advice ? kRed : kYellow;
-    paragraph(2, 4,
-              coloured(colour, mark) + " " + translate(Message(rule.title, arguments)) +
-                  coloured(kDim, format(" [{}]", rule.id)));
+    paragraph(2, 4, coloured(colour, mark) + " " + wanted(rule, arguments));
     for (const Evidence& evidence : finding.outcome.evidence) {
       const std::string seen = printable(
           evidence.source.empty() ? evidence.text : evidence.source + ": " + evidence.text);
@@ -133,6 +131,13 @@ class DoctorText {
     if (!failed) return;
     paragraph(4, 4, translate(Message(rule.why, arguments)));
     paragraph(4, 6, remedy(rule, arguments));
+  }
+
+  // A title tells the state that is wanted.
+  [[nodiscard]] std::string wanted(const Rule& rule, const std::vector<Field>& arguments) const {
+    const std::string title = translate(Message(rule.title, arguments));
+    return translate(Message(N_("wanted: {title}"), {{"title", title}})) +
+           coloured(kDim, format(" [{}]", rule.id));
   }
 
   // Where the remedy does not say itself that it takes a restart.
@@ -409,9 +414,7 @@ class DoctorText {
               "- " + translate(Message(N_("Better, once what it needs is done: {way}."),
                                        {{"way", way_name(better)}})));
     for (const Finding* finding : better.deciding) {
-      const std::string title =
-          translate(Message(finding->rule->title, finding->outcome.arguments));
-      paragraph(4, 6, "→ " + title + coloured(kDim, format(" [{}]", finding->rule->id)));
+      paragraph(4, 6, "→ " + wanted(*finding->rule, finding->outcome.arguments));
     }
   }
 
