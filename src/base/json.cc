@@ -102,13 +102,16 @@ struct JsonConversion {
  private:
   static nlohmann::ordered_json convert(std::monostate) { return nullptr; }
   static nlohmann::ordered_json convert(const Json::Array& items) {
-    auto array = nlohmann::ordered_json::array();
+    nlohmann::ordered_json::array_t array;
+    array.reserve(items.size());
     for (const Json& item : items) array.push_back(to_library(item));
     return array;
   }
   static nlohmann::ordered_json convert(const Json::Object& members) {
-    auto object = nlohmann::ordered_json::object();
-    for (const auto& [key, member] : members) object[key] = to_library(member);
+    // The library's object is a vector; its own ways to add a member look for the key in it first.
+    nlohmann::ordered_json::object_t object;
+    object.reserve(members.size());
+    for (const auto& [key, member] : members) object.emplace_back(key, to_library(member));
     return object;
   }
   template <typename Scalar>

@@ -39,6 +39,16 @@ class MemoryLock final : public HostWriter::Lock {
   std::string path_;
 };
 
+// Adds the parts of a path, the last first, without those that lead nowhere.
+void push_parts(std::string_view path, std::vector<std::string_view>& parts) {
+  while (!path.empty()) {
+    const std::size_t slash = path.rfind('/');
+    const std::string_view part = slash == std::string_view::npos ? path : path.substr(slash + 1);
+    path = path.substr(0, slash == std::string_view::npos ? 0 : slash);
+    if (!part.empty() && part != ".") parts.push_back(part);
+  }
+}
+
 }  // namespace
 
 MemoryHost::MemoryHost() { make("/", FileKind::Directory, 0755); }
@@ -130,33 +140,27 @@ std::map<std::string, std::string> MemoryHost::snapshot(std::string_view below) 
 
 Result<std::string> MemoryHost::resolve(std::string_view path, bool follow_last) const {
   std::string resolved;
-  std::vector<std::string> waiting;  // parts still to walk, last first
-  const auto push_parts = [&waiting](std::string_view text) {
-    const auto parts = split(text, '/');
-    for (auto part = parts.rbegin(); part != parts.rend(); ++part) waiting.emplace_back(*part);
-  };
-  push_parts(path);
+  // Parts still to walk, the last first. They lie in `path` and in the links on the way.
+  std::vector<std::string_view> waiting;
+  push_parts(path, waiting);
   int links = 0;
   while (!waiting.empty()) {
-    const std::string part = std::move(waiting.back());
+    const std::string_view part = waiting.back();
     waiting.pop_back();
-    if (part.empty() || part == ".") continue;
     if (part == "..") {
       resolved.resize(resolved.empty() ? 0 : resolved.rfind('/'));
       continue;
     }
-    const std::string next = resolved + "/" + part;
-    const auto found = nodes_.find(next);
-    if (found == nodes_.end()) return path_error(error_of_missing(next), path);
+    const std::size_t parent = resolved.size();
+    resolved.append("/").append(part);
+    const auto found = nodes_.find(resolved);
+    if (found == nodes_.end()) return path_error(error_of_missing(resolved), path);
     if (found->second.error_number != 0) return path_error(found->second.error_number, path);
-    const bool last = std::ranges::all_of(waiting, &std::string::empty);
-    if (found->second.status.kind != FileKind::Symlink || (last && !follow_last)) {
-      resolved = next;
-      continue;
-    }
+    const bool is_link = found->second.status.kind == FileKind::Symlink;
+    if (!is_link || (waiting.empty() && !follow_last)) continue;
     if (++links > kMaximumLinks) return path_error(ELOOP, path);
-    if (found->second.content.starts_with('/')) resolved.clear();
-    push_parts(found->second.content);
+    resolved.resize(found->second.content.starts_with('/') ? 0 : parent);
+    push_parts(found->second.content, waiting);
   }
   return resolved.empty() ? std::string("/") : resolved;
 }
