@@ -1,9 +1,12 @@
 // Findings → verdicts → the whole diagnosis.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <tuple>
 
 #include "analysis/intel_gpu.h"
+#include "base/result.h"
+#include "base/text.h"
 #include "ways/ways.h"
 
 namespace cleave {
@@ -221,6 +224,33 @@ Capacity capacity_of(const Facts& facts, const MdevParent& parent) {
   return compute_capacity(parent, facts.mediated_devices.value_or({}),
                           gpu != nullptr ? aperture_bytes(*gpu) : std::nullopt,
                           known != nullptr ? known->graphics_version : 0);
+}
+
+std::vector<std::string> closed_rules(const Diagnosis& diagnosis) {
+  std::vector<std::string> ids;
+  if (diagnosis.facts->is_root) return ids;
+  const auto is_closed = [](const Evidence& evidence) {
+    return evidence.text == errno_text(EACCES) || evidence.text == errno_text(EPERM);
+  };
+  for (const Finding& finding : diagnosis.findings) {
+    const bool closed = finding.outcome.kind == OutcomeKind::Unknown &&
+                        std::ranges::any_of(finding.outcome.evidence, is_closed);
+    if (closed && std::ranges::find(ids, finding.rule->id) == ids.end()) {
+      ids.emplace_back(finding.rule->id);
+    }
+  }
+  return ids;
+}
+
+Message closed_message(const Diagnosis& diagnosis) {
+  const std::vector<std::string> rules = closed_rules(diagnosis);
+  if (rules.empty()) return {};
+  if (!diagnosis.facts->is_live) {
+    return {N_("This machine was looked at without root; that leaves open: {rules}."),
+            {{"rules", join(rules, ", ")}}};
+  }
+  return {N_("Only root may see what these ask for: {rules}. With them: sudo cleave doctor"),
+          {{"rules", join(rules, ", ")}}};
 }
 
 bool Diagnosis::ready() const {

@@ -166,6 +166,11 @@ struct DiagnosisScope {
 // Findings about GPUs outside the scope are left out.
 Diagnosis diagnose(const Facts& facts, const DiagnosisScope& scope = {});
 
+// Ids of the rules whose answer root alone may read on this machine, in their order; none for root.
+std::vector<std::string> closed_rules(const Diagnosis& diagnosis);
+// Says which they are and what opens them; empty if there are none.
+Message closed_message(const Diagnosis& diagnosis);
+
 // The capacity of one parent with what the facts tell of its GPU: for `cleave vgpu types`.
 Capacity capacity_of(const Facts& facts, const MdevParent& parent);
 

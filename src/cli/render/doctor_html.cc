@@ -147,13 +147,8 @@ void write_short(HtmlWriter& page, const Diagnosis& diagnosis) {
   const auto section = page.in("section", {{"aria-labelledby", "short"}});
   page.element("h2", translate(N_("In short")), {{"id", "short"}});
   page.element("p", translate(answer(diagnosis)), {{"class", "lead"}});
-  const bool unread = std::ranges::any_of(diagnosis.findings, [](const Finding& finding) {
-    return finding.outcome.kind == OutcomeKind::Unknown;
-  });
-  if (unread && diagnosis.facts->is_live && !diagnosis.facts->is_root) {
-    page.element(
-        "p", translate(N_("Some facts are for root only. For all of them: sudo cleave doctor")));
-  }
+  const Message closed = closed_message(diagnosis);
+  if (!closed.empty()) page.element("p", translate(closed));
   if (diagnosis.recommended() == nullptr) return;
   const auto cards = page.in("div", {{"class", "ways"}});
   if (same_for_all_guests(diagnosis)) {

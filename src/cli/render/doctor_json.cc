@@ -249,6 +249,7 @@ Json doctor_json(const Diagnosis& diagnosis) {
   json.set("gpus", std::move(gpus));
   json.set("mdev_parents", std::move(parents));
   json.set("findings", std::move(findings));
+  json.set("needs_root", strings(closed_rules(diagnosis)));
   const auto* windows = diagnosis.windows ? &*diagnosis.windows : nullptr;
   const auto* linux_guest = diagnosis.linux_guest ? &*diagnosis.linux_guest : nullptr;
   const char* guest = guest_name(windows != nullptr ? Guest::Windows : Guest::Linux);

@@ -375,14 +375,8 @@ class DoctorText {
   }
 
   void write_end() {
-    const Facts& facts = *diagnosis_.facts;
-    const bool unread = std::ranges::any_of(diagnosis_.findings, [](const Finding& finding) {
-      return finding.outcome.kind == OutcomeKind::Unknown;
-    });
-    if (unread && facts.is_live && !facts.is_root) {
-      paragraph(0, 2,
-                translate(N_("Some facts are for root only. For all of them: sudo cleave doctor")));
-    }
+    const Message closed = closed_message(diagnosis_);
+    if (!closed.empty()) paragraph(0, 2, translate(closed));
     write_recommendation(N_("Best for a Windows guest: {way} on {gpu}."), diagnosis_.windows);
     write_recommendation(N_("Best for a Linux guest: {way} on {gpu}."), diagnosis_.linux_guest);
     if (!diagnosis_.windows && !diagnosis_.linux_guest) {
