@@ -72,7 +72,8 @@ std::string dpkg_excerpt(std::string_view status) {
     each_paragraph(status, name.debian, [&](std::string_view paragraph) {
       excerpt.append("Package: ").append(name.debian).append("\n");
       for (const std::string_view line : lines(paragraph)) {
-        if (line.starts_with(kStatus) || line.starts_with(kVersion)) excerpt.append(line) += '\n';
+        if (!line.starts_with(kStatus) && !line.starts_with(kVersion)) continue;
+        excerpt.append(printable(trim(line))) += '\n';
       }
       excerpt += '\n';
     });
