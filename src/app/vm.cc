@@ -93,7 +93,8 @@ class StartedVgpu {
   }
   // The supervisor gave it back already if it could; this is for the journal, and for the rest.
   Result<void> take_back() {
-    return transaction_ == 0 ? Result<void>() : transactions_.undo(transaction_);
+    if (transaction_ != 0) TRY(transactions_.undo(transaction_));
+    return {};
   }
   [[nodiscard]] const std::optional<VgpuRecord>& record() const { return record_; }
 

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <ranges>
 #include <utility>
 
 #include "base/format.h"
 #include "base/text.h"
+#include "plan/boot/generated_menu.h"
+#include "plan/own_part.h"
 
 namespace cleave {
 namespace {
@@ -24,6 +27,13 @@ Error conflict(Message message, const std::string& path, Message remedy = {}) {
   error.remedy = std::move(remedy);
   return error;
 }
+
+// What is known of an effect when it is taken back.
+struct Trace {
+  const Before& before;
+  const std::string& copy;
+  const std::string& outcome;
+};
 
 bool is_missing(const Error& error) { return error.code == ErrorCode::NotFound; }
 
@@ -75,17 +85,16 @@ Result<void> perform_here(HostWriter& host, const WriteAttribute& effect,
   return error;
 }
 
-Result<void> take_back_here(HostWriter& host, const WriteAttribute& effect, const Before& before,
-                            const std::string& /*copy*/) {
-  if (effect.undo_path.empty() || attribute_is_gone(host, effect)) return {};
-  if (effect.undo_path == effect.path && !before.text.empty()) {
+Result<Notes> take_back_here(HostWriter& host, const WriteAttribute& effect, const Trace& trace) {
+  if (effect.undo_path.empty() || attribute_is_gone(host, effect)) return Notes();
+  if (effect.undo_path == effect.path && !trace.before.text.empty()) {
     const Result<std::string> now = host.read_file(effect.path);
-    if (now && *now == before.text) return {};
+    if (now && *now == trace.before.text) return Notes();
   }
   const Result<void> written = host.write_attribute(effect.undo_path, effect.undo_value);
-  if (written) return {};
+  if (written) return Notes();
   // Gone between the look and the write, or (for what is made again) there already.
-  if (is_missing(written.error()) || written.error().error_number == EEXIST) return {};
+  if (is_missing(written.error()) || written.error().error_number == EEXIST) return Notes();
   return written.error();
 }
 
@@ -178,16 +187,51 @@ void remove_directories(HostWriter& host, const std::vector<std::string>& direct
   }
 }
 
-Result<void> take_back_here(HostWriter& host, const WriteFile& effect, const Before& before,
-                            const std::string& copy) {
+// `now` without cleave's part; empty if there is none to take out.
+std::optional<std::string> without_own_part(const WriteFile& effect, const std::string& now) {
+  switch (effect.own) {
+    case WriteFile::Own::Block:
+      return without_block(now);
+    case WriteFile::Own::Words:
+      return without_words(now, effect.words);
+    case WriteFile::Own::File:
+      break;
+  }
+  return std::nullopt;
+}
+
+// Somebody else changed the file after cleave.
+Result<Notes> take_out_own_part(HostWriter& host, const WriteFile& effect, const Trace& trace,
+                                const std::string& now) {
+  const std::string& path = trace.before.path;
+  if (effect.own == WriteFile::Own::File) {
+    return changed_since(path, trace.copy, trace.before.existed);
+  }
+  const std::optional<std::string> rest = without_own_part(effect, now);
+  if (!rest) {
+    return Notes{{N_("{path} was changed by somebody else after cleave, and nothing of cleave's is "
+                     "in it any more; it was left as it is."),
+                  {{"path", path}}}};
+  }
+  TRY(host.replace_file(path, *rest));
+  return Notes{{N_("{path} was changed by somebody else after cleave; only cleave's part was taken "
+                   "out."),
+                {{"path", path}}}};
+}
+
+Result<Notes> take_back_here(HostWriter& host, const WriteFile& effect, const Trace& trace) {
+  const Before& before = trace.before;
   bool absent = false;
   const std::string now = TRY(read_if_there(host, before.path, absent));
-  if (!absent && before.existed && content_hash(now) == before.hash) return {};
-  if (!absent && now != effect.content) return changed_since(before.path, copy, before.existed);
-  if (before.existed) return host.copy_file(copy, before.path);
+  if (!absent && before.existed && content_hash(now) == before.hash) return Notes();
+  if (!absent && now != effect.content) return take_out_own_part(host, effect, trace, now);
+  if (before.existed) {
+    TRY(host.copy_file(trace.copy, before.path));
+    return Notes();
+  }
   if (!absent) TRY(host.remove_file(before.path));
   remove_directories(host, before.created_directories);
-  return {};
+  return Notes();
 }
 
 bool is_gone_here(const HostReader& /*host*/, const WriteFile& /*effect*/,
@@ -212,13 +256,14 @@ Result<void> perform_here(HostWriter& host, const RemoveFile& effect, const Befo
   return host.remove_file(effect.path);
 }
 
-Result<void> take_back_here(HostWriter& host, const RemoveFile& effect, const Before& before,
-                            const std::string& copy) {
+Result<Notes> take_back_here(HostWriter& host, const RemoveFile& effect, const Trace& trace) {
   bool absent = false;
   const std::string now = TRY(read_if_there(host, effect.path, absent));
-  if (absent) return host.copy_file(copy, effect.path);
-  if (content_hash(now) == before.hash) return {};
-  return changed_since(effect.path, copy, true);
+  if (!absent && content_hash(now) != trace.before.hash) {
+    return changed_since(effect.path, trace.copy, true);
+  }
+  if (absent) TRY(host.copy_file(trace.copy, effect.path));
+  return Notes();
 }
 
 bool is_gone_here(const HostReader& /*host*/, const RemoveFile& /*effect*/,
@@ -253,9 +298,9 @@ Result<void> perform_here(HostWriter& host, const RunCommand& effect, const Befo
   return run(host, effect.argv, effect.limit_seconds);
 }
 
-Result<void> take_back_here(HostWriter& host, const RunCommand& effect, const Before& /*before*/,
-                            const std::string& /*copy*/) {
-  return run(host, effect.undo_argv, effect.limit_seconds);
+Result<Notes> take_back_here(HostWriter& host, const RunCommand& effect, const Trace& /*trace*/) {
+  TRY(run(host, effect.undo_argv, effect.limit_seconds));
+  return Notes();
 }
 
 bool is_gone_here(const HostReader& /*host*/, const RunCommand& /*effect*/,
@@ -314,18 +359,104 @@ bool is_gone_here(const HostReader& host, const ChangeOwner& effect, const Befor
   return real ? *real != before.path : is_missing(real.error());
 }
 
-Result<void> take_back_here(HostWriter& host, const ChangeOwner& effect, const Before& before,
-                            const std::string& /*copy*/) {
-  if (is_gone_here(host, effect, before)) return {};
+Result<Notes> take_back_here(HostWriter& host, const ChangeOwner& effect, const Trace& trace) {
+  const Before& before = trace.before;
+  if (is_gone_here(host, effect, before)) return Notes();
   const FileStatus now = TRY(host.status(before.path));
-  if (now.user == before.user && now.group == before.group) return {};
+  if (now.user == before.user && now.group == before.group) return Notes();
   if (now.user != effect.user || now.group != effect.group) {
     return conflict(Message(N_("The owner of {path} was changed by somebody else after cleave; it "
                                "was left as it is."),
                             {{"path", before.path}}),
                     before.path);
   }
-  return host.change_owner(before.path, before.user, before.group);
+  TRY(host.change_owner(before.path, before.user, before.group));
+  return Notes();
+}
+
+// --- generated files
+
+// The file that is generated, or its place.
+Result<Before> observe_here(HostWriter& host, const GenerateFile& effect) {
+  const Result<std::string> real = host.real_path(effect.path);
+  if (real) return observe_file(host, *real);
+  if (!is_missing(real.error())) return real.error();
+  if (host.exists(effect.path)) return not_a_plain_file(effect.path);
+  Before before;
+  before.path = effect.path;
+  return before;
+}
+
+Result<bool> is_done_here(const HostReader& /*host*/, const GenerateFile& /*effect*/) {
+  return false;
+}
+
+// The file beside the real one is cleave's; a run that was cut off may have left it.
+Result<void> remove_fresh(HostWriter& host, const GenerateFile& effect) {
+  if (!host.exists(effect.fresh)) return {};
+  return host.remove_file(effect.fresh);
+}
+
+// Runs the generator and looks at what it wrote.
+Result<std::string> generate(HostWriter& host, const GenerateFile& effect,
+                             const std::vector<std::string>& words) {
+  TRY(remove_fresh(host, effect));
+  TRY(run(host, effect.argv, effect.limit_seconds));
+  std::string text = TRY(host.read_file(effect.fresh, kFileLimit));
+  if (!effect.check_argv.empty()) TRY(run(host, effect.check_argv, effect.limit_seconds));
+  if (std::optional<Message> problem = problem_of_menu(text, words)) {
+    return conflict(std::move(*problem), effect.path);
+  }
+  return text;
+}
+
+Result<void> generate_and_replace(HostWriter& host, const GenerateFile& effect,
+                                  const Before& before, const std::vector<std::string>& words) {
+  const std::string text = TRY(generate(host, effect, words));
+  // A file that is there keeps its owner and mode; a new one gets the generator's.
+  TRY(host.exists(before.path) ? host.replace_file(before.path, text)
+                               : host.copy_file(effect.fresh, before.path));
+  return remove_fresh(host, effect);
+}
+
+Result<void> perform_here(HostWriter& host, const GenerateFile& effect, const Before& before) {
+  if (effect.only_undo) return {};
+  return generate_and_replace(host, effect, before, effect.words);
+}
+
+// Whether `now` is what the old file is with cleave's words in it.
+bool differs_only_in_words(const HostReader& host, const GenerateFile& effect,
+                           const std::string& now, const std::string& copy) {
+  const Result<std::string> old = host.read_file(copy, kFileLimit);
+  return old && without_words(now, effect.words) == *old;
+}
+
+Result<Notes> take_back_here(HostWriter& host, const GenerateFile& effect, const Trace& trace) {
+  const Before& before = trace.before;
+  TRY(remove_fresh(host, effect));
+  bool absent = false;
+  const std::string now = TRY(read_if_there(host, before.path, absent));
+  const std::string hash = absent ? std::string(kAbsentFile) : content_hash(now);
+  if (hash == (before.existed ? before.hash : std::string(kAbsentFile))) return Notes();
+  if (effect.only_undo) {
+    TRY(generate_and_replace(host, effect, before, {}));
+    return Notes{{N_("{path} had been written anew since; it was generated once more, without "
+                     "cleave's part."),
+                  {{"path", before.path}}}};
+  }
+  const bool ours = hash == trace.outcome || differs_only_in_words(host, effect, now, trace.copy);
+  if (!ours) return Notes();  // the half that only undoes comes later, and generates it
+  if (before.existed) {
+    TRY(host.copy_file(trace.copy, before.path));
+  } else {
+    TRY(host.remove_file(before.path));
+  }
+  return Notes();
+}
+
+bool is_gone_here(const HostReader& /*host*/, const GenerateFile& /*effect*/,
+                  const Before& /*before*/) {
+  return false;
 }
 
 }  // namespace
@@ -339,8 +470,10 @@ Result<Before> observe(HostWriter& host, const Effect& effect) {
 }
 
 bool needs_copy(const Effect& effect, const Before& before) {
-  const bool file =
-      std::holds_alternative<WriteFile>(effect) || std::holds_alternative<RemoveFile>(effect);
+  const auto* generated = std::get_if<GenerateFile>(&effect);
+  const bool file = std::holds_alternative<WriteFile>(effect) ||
+                    std::holds_alternative<RemoveFile>(effect) ||
+                    (generated != nullptr && !generated->only_undo);
   return file && before.existed;
 }
 
@@ -348,10 +481,17 @@ Result<void> perform(HostWriter& host, const Effect& effect, const Before& befor
   return std::visit([&](const auto& held) { return perform_here(host, held, before); }, effect);
 }
 
-Result<void> take_back(HostWriter& host, const Effect& effect, const Before& before,
-                       const std::string& copy) {
-  return std::visit([&](const auto& held) { return take_back_here(host, held, before, copy); },
-                    effect);
+std::string outcome_of(const HostReader& host, const Effect& effect, const Before& before) {
+  const auto* generated = std::get_if<GenerateFile>(&effect);
+  if (generated == nullptr || generated->only_undo) return {};
+  const Result<std::string> text = host.read_file(before.path, kFileLimit);
+  return text ? content_hash(*text) : std::string();
+}
+
+Result<Notes> take_back(HostWriter& host, const Effect& effect, const Before& before,
+                        const std::string& copy, const std::string& outcome) {
+  const Trace trace{.before = before, .copy = copy, .outcome = outcome};
+  return std::visit([&](const auto& held) { return take_back_here(host, held, trace); }, effect);
 }
 
 bool is_gone(const HostReader& host, const Effect& effect, const Before& before) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "apply/journal.h"
 #include "base/result.h"
@@ -23,10 +24,19 @@ bool needs_copy(const Effect& effect, const Before& before);
 
 Result<void> perform(HostWriter& host, const Effect& effect, const Before& before);
 
-// Takes the effect back, whether or not it had happened; `copy` is the copy of the file.
-// Conflict if somebody changed the file since: then nothing is touched.
-Result<void> take_back(HostWriter& host, const Effect& effect, const Before& before,
-                       const std::string& copy);
+// What the effect left, for the journal: content_hash() of a generated file; empty for others,
+// whose outcome the plan tells.
+std::string outcome_of(const HostReader& host, const Effect& effect, const Before& before);
+
+// What an undo did in another way than byte for byte, for people.
+using Notes = std::vector<Message>;
+
+// Takes the effect back, whether or not it had happened; `copy` is the copy of the file, `outcome`
+// what outcome_of() said, empty if a crash came before. Where somebody changed the file since, only
+// cleave's part of it is taken out, and a note says so; where there is no such part it is Conflict,
+// and nothing is touched.
+Result<Notes> take_back(HostWriter& host, const Effect& effect, const Before& before,
+                        const std::string& copy, const std::string& outcome);
 
 // True if the effect was one on something that no longer exists: a device that is gone.
 bool is_gone(const HostReader& host, const Effect& effect, const Before& before);

@@ -84,6 +84,9 @@ Result<void> read_line(Journal& journal, const Json& line) {
     const std::size_t change = TRY(change_member(journal, line, "done"));
     if (!journal.intents.contains(change)) return wrong_member("done");
     journal.done.push_back(change);
+    if (line.find("outcome") != nullptr) {
+      journal.outcomes[change] = TRY(bytes_member(line, "outcome"));
+    }
     return {};
   }
   if (line.find("undone") != nullptr) {
@@ -111,7 +114,11 @@ std::string intent_line(std::size_t change, const Before& before) {
   return line_of(Json::object({{"intent", change}, {"before", before_json(before)}}));
 }
 
-std::string done_line(std::size_t change) { return line_of(Json::object({{"done", change}})); }
+std::string done_line(std::size_t change, const std::string& outcome) {
+  Json line = Json::object({{"done", change}});
+  if (!outcome.empty()) line.set("outcome", bytes_json(outcome));
+  return line_of(line);
+}
 
 std::string undone_line(std::size_t change) { return line_of(Json::object({{"undone", change}})); }
 

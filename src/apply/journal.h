@@ -2,7 +2,7 @@
 //
 //   {"begin":N,"time":…,"boot":"…","plan":{…}}
 //   {"intent":I,"before":{…}}   the effect of change I may happen from here on
-//   {"done":I}                  it happened
+//   {"done":I,"outcome":"…"}    it happened; what was generated, where the plan does not tell it
 //   {"undone":I}                it was taken back
 //   {"end":"applied"|"undone"}
 //
@@ -41,8 +41,9 @@ struct Journal {
   std::int64_t time = 0;  // seconds since 1970, UTC
   std::string boot;       // /proc/sys/kernel/random/boot_id; empty if it could not be read
   Plan plan;
-  std::map<std::size_t, Before> intents;  // by change
-  std::vector<std::size_t> done;          // in order
+  std::map<std::size_t, Before> intents;        // by change
+  std::vector<std::size_t> done;                // in order
+  std::map<std::size_t, std::string> outcomes;  // by change, where there is something to tell
   std::set<std::size_t> undone;
   End end = End::None;
   bool torn = false;  // the last line is to be dropped before anything is appended
@@ -50,7 +51,7 @@ struct Journal {
 
 std::string begin_line(const Journal& journal);  // from number, time, boot and plan
 std::string intent_line(std::size_t change, const Before& before);
-std::string done_line(std::size_t change);
+std::string done_line(std::size_t change, const std::string& outcome = {});
 std::string undone_line(std::size_t change);
 std::string end_line(Journal::End end);
 

@@ -198,13 +198,16 @@ Result<bool> Transactions::step(Stored& stored, std::size_t change) {
   TRY(append(stored, intent_line(change, before)));
   stored.journal.intents[change] = before;
   TRY(perform(host_, effect, before));
-  TRY(append(stored, done_line(change)));
+  std::string outcome = outcome_of(host_, effect, before);
+  TRY(append(stored, done_line(change, outcome)));
+  stored.journal.outcomes[change] = std::move(outcome);
   stored.journal.done.push_back(change);
   return true;
 }
 
-Result<void> Transactions::take_back(const Stored& stored) {
+Result<std::vector<Message>> Transactions::take_back(const Stored& stored) {
   const Journal& journal = stored.journal;
+  std::vector<Message> notes;
   if (journal.torn) {
     TRY(host_.replace_file(journal_path(stored.directory), stored.text, kJournalMode));
   }
@@ -212,17 +215,23 @@ Result<void> Transactions::take_back(const Stored& stored) {
   for (const auto& [change, before] : std::views::reverse(journal.intents)) {
     if (journal.undone.contains(change)) continue;
     if (is_left(stored, change)) {
-      Result<void> back = cleave::take_back(host_, journal.plan.changes[change].effect, before,
-                                            copy_path(stored.directory, change));
+      const auto outcome = journal.outcomes.find(change);
+      Result<Notes> back = cleave::take_back(
+          host_, journal.plan.changes[change].effect, before, copy_path(stored.directory, change),
+          outcome == journal.outcomes.end() ? std::string() : outcome->second);
       if (!back) {
         failures.push_back(std::move(back).error());
         continue;
       }
+      notes.insert(notes.end(), back->begin(), back->end());
     }
     // Best effort: taking back twice does no harm, and the rest matters more than the note.
     (void)append(stored, undone_line(change));
   }
-  if (failures.empty()) return append(stored, end_line(Journal::End::Undone));
+  if (failures.empty()) {
+    TRY(append(stored, end_line(Journal::End::Undone)));
+    return notes;
+  }
   Error error = std::move(failures.front());
   for (Error& other : failures | std::views::drop(1)) {
     error.context.push_back(std::move(other.message));
@@ -232,7 +241,7 @@ Result<void> Transactions::take_back(const Stored& stored) {
 
 // The error of an apply() that failed, with what became of the changes before.
 Error Transactions::roll_back(const Stored& stored, Error cause) {
-  const Result<void> back = take_back(stored);
+  const Result<std::vector<Message>> back = take_back(stored);
   if (stored.journal.intents.empty()) {
     cause.context.emplace_back(N_("Nothing was changed."));
   } else if (back) {
@@ -281,7 +290,7 @@ Result<ApplyReport> Transactions::apply(const Plan& plan) {
   return report;
 }
 
-Result<void> Transactions::undo(std::uint32_t number) {
+Result<std::vector<Message>> Transactions::undo(std::uint32_t number) {
   Result<Stored> found = load(number);
   if (!found && found.error().code == ErrorCode::NotFound) {
     Error error;
@@ -290,12 +299,12 @@ Result<void> Transactions::undo(std::uint32_t number) {
     return error;
   }
   if (!found) return std::move(found).error();
-  if (found->journal.end == Journal::End::Undone) return {};
+  if (found->journal.end == Journal::End::Undone) return std::vector<Message>();
   if (found->journal.plan.needs_root() && host_.user_id() != 0) return needs_root();
   const auto held = TRY(lock());
   // Again: another cleave may have undone it before this one had the lock.
   const Stored stored = TRY(load(number));
-  if (stored.journal.end == Journal::End::Undone) return {};
+  if (stored.journal.end == Journal::End::Undone) return std::vector<Message>();
   return take_back(stored).context(stored.journal.plan.purpose);
 }
 

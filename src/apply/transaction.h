@@ -42,9 +42,10 @@ class Transactions {
   // root is needed and the user is not root; Busy if another cleave is changing the host.
   Result<ApplyReport> apply(const Plan& plan);
   // Takes back what transaction `number` did, last change first. Idempotent. What a reboot took
-  // away counts as undone; a file that somebody changed after cleave is left alone, and named in
-  // the error, while all the rest is put back.
-  Result<void> undo(std::uint32_t number);
+  // away counts as undone. Of a file that somebody changed after cleave only cleave's part is taken
+  // out, which the notes that are returned tell; a file that is cleave's as a whole and was changed
+  // is left alone, and named in the error, while all the rest is put back.
+  Result<std::vector<Message>> undo(std::uint32_t number);
   // Finishes what a crash left open: open transactions are undone, the last first. Returns their
   // numbers.
   Result<std::vector<std::uint32_t>> recover();
@@ -66,7 +67,7 @@ class Transactions {
   Result<Stored> begin(const Plan& plan);
   Result<bool> step(Stored& stored, std::size_t change);
   Result<void> append(const Stored& stored, const std::string& line);
-  Result<void> take_back(const Stored& stored);
+  Result<std::vector<Message>> take_back(const Stored& stored);
   Error roll_back(const Stored& stored, Error cause);
 
   HostWriter& host_;

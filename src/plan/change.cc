@@ -1,5 +1,7 @@
 #include "plan/change.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -10,9 +12,18 @@
 namespace cleave {
 namespace {
 
-constexpr std::size_t kMaximumArguments = 256;
+constexpr std::size_t kMaximumItems = 256;  // arguments of a command, words
 constexpr std::uint32_t kMaximumMode = 07777;
 constexpr std::uint32_t kMaximumLimitSeconds = 24 * 60 * 60;
+
+// By WriteFile::Own.
+constexpr std::array<const char*, 3> kOwnNames = {"file", "block", "words"};
+
+Json list_json(const std::vector<std::string>& list) {
+  Json json = Json::array();
+  for (const std::string& item : list) json.push_back(bytes_json(item));
+  return json;
+}
 
 Json effect_json(const WriteAttribute& effect) {
   return Json::object({{"kind", "write-attribute"},
@@ -30,7 +41,20 @@ Json effect_json(const WriteFile& effect) {
                        {"path", bytes_json(effect.path)},
                        {"content", bytes_json(effect.content)},
                        {"mode", effect.mode},
-                       {"expected_before", bytes_json(effect.expected_before)}});
+                       {"expected_before", bytes_json(effect.expected_before)},
+                       {"own", kOwnNames.at(static_cast<std::size_t>(effect.own))},
+                       {"words", list_json(effect.words)}});
+}
+
+Json effect_json(const GenerateFile& effect) {
+  return Json::object({{"kind", "generate-file"},
+                       {"argv", list_json(effect.argv)},
+                       {"fresh", bytes_json(effect.fresh)},
+                       {"path", bytes_json(effect.path)},
+                       {"check_argv", list_json(effect.check_argv)},
+                       {"words", list_json(effect.words)},
+                       {"only_undo", effect.only_undo},
+                       {"limit_seconds", effect.limit_seconds}});
 }
 
 Json effect_json(const RemoveFile& effect) {
@@ -39,16 +63,10 @@ Json effect_json(const RemoveFile& effect) {
                        {"expected_before", bytes_json(effect.expected_before)}});
 }
 
-Json argv_json(const std::vector<std::string>& argv) {
-  Json json = Json::array();
-  for (const std::string& argument : argv) json.push_back(bytes_json(argument));
-  return json;
-}
-
 Json effect_json(const RunCommand& effect) {
   return Json::object({{"kind", "run-command"},
-                       {"argv", argv_json(effect.argv)},
-                       {"undo_argv", argv_json(effect.undo_argv)},
+                       {"argv", list_json(effect.argv)},
+                       {"undo_argv", list_json(effect.undo_argv)},
                        {"limit_seconds", effect.limit_seconds}});
 }
 
@@ -73,12 +91,46 @@ Result<Effect> write_attribute_from(const Json& json) {
   return Effect(std::move(effect));
 }
 
+Result<std::vector<std::string>> list_member(const Json& json, const char* key) {
+  const Json* member = json.find(key);
+  const Json::Array* items = member == nullptr ? nullptr : member->as_array();
+  if (items == nullptr || items->size() > kMaximumItems) return wrong_member(key);
+  std::vector<std::string> list;
+  for (const Json& item : *items) {
+    std::optional<std::string> text = bytes_from_json(item);
+    if (!text || text->find('\0') != std::string::npos) return wrong_member(key);
+    list.push_back(std::move(*text));
+  }
+  return list;
+}
+
+Result<WriteFile::Own> own_member(const Json& json) {
+  const auto name = std::ranges::find(kOwnNames, json.text_of("own"));
+  if (name == kOwnNames.end()) return wrong_member("own");
+  return static_cast<WriteFile::Own>(name - kOwnNames.begin());
+}
+
 Result<Effect> write_file_from(const Json& json) {
   WriteFile effect;
   effect.path = TRY(path_member(json, "path"));
   effect.content = TRY(bytes_member(json, "content"));
   effect.mode = TRY(number_member(json, "mode", kMaximumMode));
   effect.expected_before = TRY(bytes_member(json, "expected_before"));
+  effect.own = TRY(own_member(json));
+  effect.words = TRY(list_member(json, "words"));
+  return Effect(std::move(effect));
+}
+
+Result<Effect> generate_file_from(const Json& json) {
+  GenerateFile effect;
+  effect.argv = TRY(list_member(json, "argv"));
+  if (effect.argv.empty()) return wrong_member("argv");
+  effect.fresh = TRY(path_member(json, "fresh"));
+  effect.path = TRY(path_member(json, "path"));
+  effect.check_argv = TRY(list_member(json, "check_argv"));
+  effect.words = TRY(list_member(json, "words"));
+  effect.only_undo = TRY(bool_member(json, "only_undo"));
+  effect.limit_seconds = TRY(number_member(json, "limit_seconds", kMaximumLimitSeconds));
   return Effect(std::move(effect));
 }
 
@@ -89,23 +141,10 @@ Result<Effect> remove_file_from(const Json& json) {
   return Effect(std::move(effect));
 }
 
-Result<std::vector<std::string>> argv_member(const Json& json, const char* key) {
-  const Json* member = json.find(key);
-  const Json::Array* items = member == nullptr ? nullptr : member->as_array();
-  if (items == nullptr || items->size() > kMaximumArguments) return wrong_member(key);
-  std::vector<std::string> argv;
-  for (const Json& item : *items) {
-    std::optional<std::string> argument = bytes_from_json(item);
-    if (!argument || argument->find('\0') != std::string::npos) return wrong_member(key);
-    argv.push_back(std::move(*argument));
-  }
-  return argv;
-}
-
 Result<Effect> run_command_from(const Json& json) {
   RunCommand effect;
-  effect.argv = TRY(argv_member(json, "argv"));
-  effect.undo_argv = TRY(argv_member(json, "undo_argv"));
+  effect.argv = TRY(list_member(json, "argv"));
+  effect.undo_argv = TRY(list_member(json, "undo_argv"));
   if (effect.argv.empty() && effect.undo_argv.empty()) return wrong_member("argv");
   effect.limit_seconds = TRY(number_member(json, "limit_seconds", kMaximumLimitSeconds));
   return Effect(std::move(effect));
@@ -127,11 +166,10 @@ Result<Effect> effect_from(const Json& json) {
     std::string_view name;
     Result<Effect> (*parse)(const Json&);
   };
-  static constexpr Kind kKinds[] = {{"write-attribute", write_attribute_from},
-                                    {"write-file", write_file_from},
-                                    {"remove-file", remove_file_from},
-                                    {"run-command", run_command_from},
-                                    {"change-owner", change_owner_from}};
+  static constexpr Kind kKinds[] = {
+      {"write-attribute", write_attribute_from}, {"write-file", write_file_from},
+      {"generate-file", generate_file_from},     {"remove-file", remove_file_from},
+      {"run-command", run_command_from},         {"change-owner", change_owner_from}};
   for (const Kind& kind : kKinds) {
     if (json.text_of("kind") == kind.name) return kind.parse(json);
   }

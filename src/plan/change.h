@@ -38,8 +38,33 @@ struct WriteFile {
   // What the plan was made from: content_hash() of the file as it was read, kAbsentFile if there
   // was none, empty if the plan does not depend on it. A file that differs is not touched.
   std::string expected_before;
+  // What of `content` is cleave's own. Where somebody changes the file afterwards, an undo takes
+  // out only that (plan/own_part.h); of a whole file of cleave's nothing is taken out then.
+  enum class Own : std::uint8_t { File, Block, Words };
+  Own own = Own::File;
+  std::vector<std::string> words = {};  // with Own::Words: those that were added
 
   bool operator==(const WriteFile&) const = default;
+};
+
+// Runs a generator of configuration (grub-mkconfig) into a file beside the real one, looks whether
+// the result is what was wanted, and only then puts it in the place of the real one, at once: a
+// power cut leaves the old or the new file, never half a one. Undone by putting the old file back,
+// byte for byte; if it was generated anew in the meantime, by generating it once more.
+struct GenerateFile {
+  std::vector<std::string> argv;        // writes `fresh`
+  std::string fresh;                    // "/boot/grub/grub.cfg.cleave-new"
+  std::string path;                     // "/boot/grub/grub.cfg"
+  std::vector<std::string> check_argv;  // must succeed once `fresh` is there; empty: none
+  // These words must stand in every normal entry of the menu, and in no recovery entry
+  // (plan/boot/generated_menu.h).
+  std::vector<std::string> words;
+  // True: nothing happens when the plan is applied. Stands before the files that the generator
+  // reads, so that an undo, which goes backwards, comes here once they are back.
+  bool only_undo = false;
+  std::uint32_t limit_seconds = 300;
+
+  bool operator==(const GenerateFile&) const = default;
 };
 
 // Removes a plain file. Undone by putting it back.
@@ -74,7 +99,8 @@ struct ChangeOwner {
 };
 inline constexpr std::uint32_t kMaximumWaitMilliseconds = 1000;
 
-using Effect = std::variant<WriteAttribute, WriteFile, RemoveFile, RunCommand, ChangeOwner>;
+using Effect =
+    std::variant<WriteAttribute, WriteFile, GenerateFile, RemoveFile, RunCommand, ChangeOwner>;
 
 struct Change {
   std::string id;   // what it is for, in JSON: "vgpu.create", "modules.load"

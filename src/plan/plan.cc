@@ -25,6 +25,8 @@ Claim claim_of(const WriteAttribute& effect) {
   return {effect.path, effect.value};
 }
 Claim claim_of(const WriteFile& effect) { return {effect.path, "file " + effect.content}; }
+// What is generated follows from other files; several changes may generate it.
+Claim claim_of(const GenerateFile& /*effect*/) { return {}; }
 Claim claim_of(const RemoveFile& effect) { return {effect.path, "no file"}; }
 Claim claim_of(const RunCommand& /*effect*/) { return {}; }
 Claim claim_of(const ChangeOwner& effect) {
@@ -48,6 +50,10 @@ std::string text_of(const WriteAttribute& effect) {
 std::string text_of(const WriteFile& effect) {
   return format("write {} bytes to {}", effect.content.size(), effect.path);
 }
+std::string text_of(const GenerateFile& effect) {
+  if (effect.only_undo) return "";
+  return format("{} → {}", command_text(effect.argv), effect.path);
+}
 std::string text_of(const RemoveFile& effect) { return format("remove {}", effect.path); }
 std::string text_of(const RunCommand& effect) { return command_text(effect.argv); }
 std::string text_of(const ChangeOwner& effect) {
@@ -59,6 +65,10 @@ std::string undo_text_of(const WriteAttribute& effect) {
   return format("write {} to {}", effect.undo_value, effect.undo_path);
 }
 std::string undo_text_of(const WriteFile& effect) { return format("put back {}", effect.path); }
+std::string undo_text_of(const GenerateFile& effect) {
+  // Its other half, which comes first, tells it.
+  return effect.only_undo ? "" : format("put back {}", effect.path);
+}
 std::string undo_text_of(const RemoveFile& effect) { return format("put back {}", effect.path); }
 std::string undo_text_of(const RunCommand& effect) { return command_text(effect.undo_argv); }
 std::string undo_text_of(const ChangeOwner& effect) {

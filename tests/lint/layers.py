@@ -14,7 +14,7 @@ MAY_INCLUDE = {
     "plan": {"base"},
     "boot": {"base", "facts", "plan"},
     "ways": {"base", "facts", "analysis", "plan"},
-    "apply": {"base", "host", "plan"},
+    "apply": {"base", "host", "plan", "boot"},
     "vm": {"base"},
     "run": {"base", "host", "vm"},
     "lab": {"base", "host", "run"},
