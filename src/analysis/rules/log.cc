@@ -46,7 +46,7 @@ Outcome check_iommu_faults(const Subject& subject) {
 
 Outcome check_interrupt_remapping(const Subject& subject) {
   // Not log.dmar_ir_optout: without x2APIC interrupts are remapped, too ("in xapic mode").
-  const Outcome off =
+  Outcome off =
       unless_seen(subject, {"log.dmar_ir_failed", "log.amd_ir_disabled", "log.vfio_no_remapping"});
   if (off.kind == OutcomeKind::Fail || subject.log == nullptr) return off;
   if (const SeenMessage* on = subject.log->first_of({"log.dmar_ir_on", "log.amd_ir_on"})) {
