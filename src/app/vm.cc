@@ -21,6 +21,8 @@
 namespace cleave {
 namespace {
 
+// Where OpenGL is done in software on a machine that is busy, one picture takes half a minute.
+constexpr std::chrono::seconds kPictureLimit(90);
 constexpr std::size_t kDefinitionLimit = std::size_t{1} << 20U;
 // Beside the guest's memory: QEMU's own mappings that VFIO pins, too; libvirt adds as much
 // (qemuDomainGetMemLockLimitBytes).
@@ -134,7 +136,7 @@ bool is_alive(const VmObservation& seen) {
 Result<VmReport> report_after_end(const VmEnvironment& environment, const VmReport& before) {
   if (before.seen.state.supervisor) {
     const Result<OwnedFd> supervisor = open_process(*before.seen.state.supervisor);
-    if (supervisor) TRY(wait_for_end(*supervisor, kPatience));
+    if (supervisor) (void)TRY(wait_for_end(*supervisor, kPatience));
   }
   return vm_status(environment, before.name, false);
 }
@@ -369,7 +371,7 @@ namespace {
 Result<Picture> dump_screen(QmpClient& monitor, const std::string& directory) {
   const std::string file = join_path(directory, kScreenFile);
   const Result<Json> dumped =
-      monitor.execute("screendump", Json::object({{"filename", file}}), std::chrono::seconds(30));
+      monitor.execute("screendump", Json::object({{"filename", file}}), kPictureLimit);
   std::string bytes;
   if (dumped) bytes = read_file_as_it_is(file, kMaximumPpmBytes);
   ::unlink(file.c_str());
@@ -388,7 +390,7 @@ Result<ScreenshotReport> save_screenshot(const VmEnvironment& environment, const
     // A VM with a VNC socket has egl-headless, whose VNC shows every kind of picture.
     const std::string vnc_socket = join_path(directory, kVncSocket);
     if (::access(vnc_socket.c_str(), F_OK) == 0) {
-      return capture_over_rfb(vnc_socket, std::chrono::seconds(30));
+      return capture_over_rfb(vnc_socket, kPictureLimit);
     }
     return dump_screen(monitor, directory);
   };

@@ -346,7 +346,7 @@ Result<void> Laptop::shut_down() {
   if (state.agent) {
     const Result<void> asked = state.agent->request_power_off();
     // If it did not take the request, it will not go by itself.
-    if (asked) TRY(wait_for_end(state.qemu, kPowerOffLimit));
+    if (asked) (void)TRY(wait_for_end(state.qemu, kPowerOffLimit));
   }
   state.end();
   return {};
