@@ -72,8 +72,10 @@ std::string dpkg_excerpt(std::string_view status) {
     each_paragraph(status, name.debian, [&](std::string_view paragraph) {
       excerpt.append("Package: ").append(name.debian).append("\n");
       for (const std::string_view line : lines(paragraph)) {
-        if (!line.starts_with(kStatus) && !line.starts_with(kVersion)) continue;
-        excerpt.append(printable(trim(line))) += '\n';
+        // Not in front: a blank there makes a line part of the field before (deb-control(5)).
+        const std::string_view field = line.substr(0, line.find_last_not_of(" \t\r") + 1);
+        if (!field.starts_with(kStatus) && !field.starts_with(kVersion)) continue;
+        excerpt.append(printable(field)) += '\n';
       }
       excerpt += '\n';
     });
