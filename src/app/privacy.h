@@ -4,7 +4,7 @@
 //
 // What is replaced, and with what:
 //   UUIDs, machine ids           00000000-0000-0000-0000-000000000001, in the order of the
-//   originals MAC addresses                02:00:00:00:00:01 (locally administered: RFC 7042, 2.1)
+//   originals MAC addresses                fe:00:00:00:00:01 (locally administered: RFC 7042, 2.1)
 //   IPv4, IPv6 addresses         198.18.0.1 (RFC 2544), 2001:db8::1 (RFC 3849)
 //   user names, host names       user1, host1
 //   disks, labels, serial numbers, Wi-Fi names   disk1, label1, serial1, wifi1

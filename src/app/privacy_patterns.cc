@@ -356,11 +356,13 @@ constexpr std::string_view kRemoved = "removed";
 constexpr std::uint64_t kIpv4Numbers = 1U << 17U;  // 198.18.0.0/15
 constexpr std::uint64_t kMacNumbers = 1U << 24U;
 
+// Locally administered (RFC 7042, 2.1), and no number in its first part: behind "10.1.2." that
+// would make an IP address of it.
 std::string numbered_mac(std::uint64_t number, std::string_view like) {
   const std::uint64_t low = number % kMacNumbers;
   const bool plain = like.find_first_of(":-") == std::string_view::npos;
   const std::string_view sign = plain ? "" : like.find('-') != std::string_view::npos ? "-" : ":";
-  return format("02{0}00{0}00{0}{1:02x}{0}{2:02x}{0}{3:02x}", sign, low >> 16U, (low >> 8U) & 0xFFU,
+  return format("fe{0}00{0}00{0}{1:02x}{0}{2:02x}{0}{3:02x}", sign, low >> 16U, (low >> 8U) & 0xFFU,
                 low & 0xFFU);
 }
 
@@ -440,7 +442,7 @@ std::optional<std::uint64_t> number_of(Secret kind, std::string_view value) {
     case Secret::MacAddress:
       if (text.find_first_not_of('f') == std::string_view::npos) return 0;  // everybody
       if (text.find_first_not_of('0') == std::string_view::npos) return 0;  // nobody
-      if (text.size() != 12 || !text.starts_with("020000")) return std::nullopt;
+      if (text.size() != 12 || !text.starts_with("fe0000")) return std::nullopt;
       return parse_unsigned<std::uint64_t>(text.substr(6), 16);
     case Secret::Ipv4Address:
       return number_of_ipv4(text);

@@ -108,9 +108,13 @@ class Reader {
   std::string text(const char* key) {
     const Json* member = json_.find(key);
     const std::string* text = member == nullptr ? nullptr : member->as_string();
-    if (text != nullptr && text->size() <= kLongestName) return printable(*text);
-    refuse(key);
-    return {};
+    // What is not printable takes more room once it is replaced.
+    std::string shown = text == nullptr ? std::string() : printable(*text);
+    if (text == nullptr || shown.size() > kLongestName) {
+      refuse(key);
+      return {};
+    }
+    return shown;
   }
   bool flag(const char* key) {
     const Json* member = json_.find(key);

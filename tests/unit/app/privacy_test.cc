@@ -30,7 +30,7 @@ TEST(Privacy, TheSameValueGetsTheSameReplacement) {
             "rd.luks.uuid=luks-00000000-0000-0000-0000-000000000002 "
             "id=00000000000000000000000000000002");
   EXPECT_EQ(scrubbed("e1000e eth0: aa:bb:cc:00:11:22, BOOTIF=01-aa-bb-cc-00-11-22 enxaabbcc001122"),
-            "e1000e eth0: 02:00:00:00:00:02, BOOTIF=02-00-00-00-00-01 enx020000000002");
+            "e1000e eth0: fe:00:00:00:00:02, BOOTIF=fe-00-00-00-00-01 enxfe0000000002");
 }
 
 TEST(Privacy, ANumberThatIsThereAlreadyIsNotGivenOut) {
