@@ -265,7 +265,9 @@ std::optional<PrivateValue> phrase_value_at(std::string_view text, std::size_t a
     const bool whole_line = there.ends_with(' ') && phrase.kind == Secret::Credential;
     value.length = run(text, at + value.prefix, [&](char letter) {
       if (whole_line) return letter != '\n';
-      if (phrase.kind == Secret::User || phrase.kind == Secret::Serial) return is_name(letter);
+      if (phrase.kind == Secret::User) return is_name(letter);
+      // With colons: what replaces an address behind the phrase must not become a number itself.
+      if (phrase.kind == Secret::Serial) return is_name(letter) || letter == ':';
       return !ends_value(letter) && letter != '/' && letter != ',';
     });
     if (phrase.kind != Secret::User && holds_uuid(text, at + value.prefix, value.length)) continue;
