@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ways/mediated_device.h"
+#include "ways/preparing.h"
 #include "ways/ways.h"
 
 namespace cleave {
@@ -37,10 +38,58 @@ class GvtGWay final : public MediatedDeviceWay {
   // On every GPU: that another vendor's has no GVT-g is an answer, too.
   [[nodiscard]] bool applies_to(const PciDevice& gpu) const override { return gpu.is_gpu(); }
   [[nodiscard]] std::span<const Mode> modes() const override { return kModes; }
+  [[nodiscard]] Result<Preparation> prepare(const Facts& facts, const PciDevice& gpu,
+                                            const Mode& mode) const override;
 
  protected:
   [[nodiscard]] Error parent_missing(const Facts& facts, const std::string& name) const override;
 };
+
+KernelWord enable_gvt() {
+  return {.word = "i915.enable_gvt=1",
+          .reason = {N_("i915 looks at this switch only when it is loaded, early at boot; it is "
+                        "off by default.")},
+          .cost = {N_("The GPU's driver registers its vGPU types; until a vGPU exists, the host "
+                      "notices nothing.")}};
+}
+
+KernelWord without_guc() {
+  return {.word = "i915.enable_guc=0",
+          .reason = {N_("GVT-g works only where i915 submits work without the GuC, and this "
+                        "machine switches the GuC on.")},
+          .cost = {N_("The GuC's firmware is not used; the host draws as fast as before on these "
+                      "GPUs.")}};
+}
+
+// Whether enable_gvt comes from modprobe.d and has arrived in the driver.
+bool is_switched_on_elsewhere(const Subject& subject) {
+  const Rule* arrived = find_rule("gvt_g.modprobe_arrived");
+  return arrived != nullptr && arrived->check(subject).kind == OutcomeKind::Pass;
+}
+
+Result<Preparation> GvtGWay::prepare(const Facts& facts, const PciDevice& gpu,
+                                     const Mode& /*mode*/) const {
+  const Subject subject{.facts = facts, .gpu = &gpu};
+  Preparation all;
+  if (!is_switched_on_elsewhere(subject)) all.arguments.push_back(enable_gvt());
+  if (fails("gvt_g.guc_submission", subject) || fails("gvt_g.huc", subject)) {
+    all.arguments.push_back(without_guc());
+  }
+  if (!facts.kernel.module("kvmgt").built_in) {
+    all.lines.push_back(module_at_boot(
+        "kvmgt", {N_("kvmgt makes the vGPUs. Nothing loads it by itself.")}));
+  }
+  all.lines.push_back(
+      {.file = HostFile::Modprobe,
+       .line = "options kvm ignore_msrs=1",
+       .reason = {N_("Intel's driver for Windows reads registers of the processor that KVM does "
+                     "not have; without this the guest stops.")},
+       .cost = {N_("Of any guest's reads of unknown registers nothing is seen any more but a line "
+                   "in the kernel log.")}});
+  merge(all, vfio_rights(facts));
+  if (const auto off = igfx_off_remark(facts)) all.remarks.push_back(*off);
+  return all;
+}
 
 // A GPU that is there but not registered: the findings tell why, and the worst one what to do.
 Error GvtGWay::parent_missing(const Facts& facts, const std::string& name) const {

@@ -17,6 +17,11 @@ Error cannot_make(const char* way) {
 
 }  // namespace
 
+Result<Preparation> Way::prepare(const Facts& /*facts*/, const PciDevice& /*gpu*/,
+                                 const Mode& /*mode*/) const {
+  return Preparation();
+}
+
 Result<Plan> Way::attach(const Facts& /*facts*/, const VgpuRequest& /*request*/) const {
   return cannot_make(id());
 }

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "facts/facts.h"
 #include "plan/plan.h"
+#include "plan/preparation.h"
 
 namespace cleave {
 
@@ -94,6 +95,11 @@ class Way {
   [[nodiscard]] virtual bool applies_to(const PciDevice& gpu) const = 0;
   // In the order of preference: of equal verdicts the first one's mode is the way's.
   [[nodiscard]] virtual std::span<const Mode> modes() const = 0;
+  // What `mode` wants of the host at every boot from now on, whether or not it is there already:
+  // who makes a plan of it leaves out what is. Unsupported, with the reason: somebody else has to
+  // do something first (install a driver), or this mode cannot be had on this GPU.
+  [[nodiscard]] virtual Result<Preparation> prepare(const Facts& facts, const PciDevice& gpu,
+                                                    const Mode& mode) const;
   // Changes that make the vGPU exist, and those that take it away again. The plan is empty if the
   // vGPU exists already with this parent and type. Refusals explain themselves: no instance left
   // (Busy), UUID taken by another type (Conflict), no such parent, type or vGPU (NotFound), in use
