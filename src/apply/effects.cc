@@ -35,6 +35,14 @@ struct Trace {
   const std::string& outcome;
 };
 
+// Boot loaders read ext4 without its journal: after a power cut they would find the old name and,
+// with bad luck, blocks that belong to another file by now.
+Result<void> settle(HostWriter& host, const std::string& path) {
+  const bool read_by_loader = path.starts_with("/boot/") || path.starts_with("/efi/");
+  if (!read_by_loader || !host.exists(directory_name(path))) return {};
+  return host.settle(path);
+}
+
 bool is_missing(const Error& error) { return error.code == ErrorCode::NotFound; }
 
 // "" if the file is absent (and `absent` is set); other errors are handed on.
@@ -478,7 +486,8 @@ bool needs_copy(const Effect& effect, const Before& before) {
 }
 
 Result<void> perform(HostWriter& host, const Effect& effect, const Before& before) {
-  return std::visit([&](const auto& held) { return perform_here(host, held, before); }, effect);
+  TRY(std::visit([&](const auto& held) { return perform_here(host, held, before); }, effect));
+  return settle(host, before.path);
 }
 
 std::string outcome_of(const HostReader& host, const Effect& effect, const Before& before) {
@@ -491,7 +500,10 @@ std::string outcome_of(const HostReader& host, const Effect& effect, const Befor
 Result<Notes> take_back(HostWriter& host, const Effect& effect, const Before& before,
                         const std::string& copy, const std::string& outcome) {
   const Trace trace{.before = before, .copy = copy, .outcome = outcome};
-  return std::visit([&](const auto& held) { return take_back_here(host, held, trace); }, effect);
+  Notes notes =
+      TRY(std::visit([&](const auto& held) { return take_back_here(host, held, trace); }, effect));
+  TRY(settle(host, before.path));
+  return notes;
 }
 
 bool is_gone(const HostReader& host, const Effect& effect, const Before& before) {

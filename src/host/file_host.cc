@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -323,6 +324,28 @@ class FileHost final : public HostWriter {
       return open_error(errno == EWOULDBLOCK ? EBUSY : errno, path);
     }
     return std::unique_ptr<Lock>(std::make_unique<FileLock>(std::move(file)));
+  }
+
+  [[nodiscard]] Result<std::optional<std::uint32_t>> lock_holder(
+      std::string_view path) const override {
+    const OwnedFd file = TRY(open_below_root(path, O_RDWR));
+    struct flock wanted{};
+    wanted.l_type = F_WRLCK;
+    wanted.l_whence = SEEK_SET;
+    if (::fcntl(file.get(), F_GETLK, &wanted) != 0) return open_error(errno, path);
+    if (wanted.l_type == F_UNLCK || wanted.l_pid <= 0) return std::optional<std::uint32_t>();
+    return std::optional(static_cast<std::uint32_t>(wanted.l_pid));
+  }
+
+  Result<void> settle(std::string_view path) override {
+    // EXT4_IOC_CHECKPOINT, fs/ext4/ext4.h, from Linux 5.14 on. Other file systems get what there
+    // is for them: everything is written, though XFS may keep names in its log.
+    constexpr unsigned long kCheckpoint = _IOW('f', 43, std::uint32_t);
+    std::uint32_t no_flags = 0;
+    const OwnedFd directory = TRY(open_parent(path));
+    if (::ioctl(directory.get(), kCheckpoint, &no_flags) == 0) return {};
+    if (::syncfs(directory.get()) != 0) return write_error(errno, path);
+    return {};
   }
 
   [[nodiscard]] std::chrono::system_clock::time_point now() const override {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,6 +112,14 @@ class HostWriter : public HostReader {
     virtual ~Lock() = default;
   };
   virtual Result<std::unique_ptr<Lock>> lock(std::string_view path) = 0;
+  // The process that holds a record lock (fcntl(2), F_SETLK) on the file, as package managers do;
+  // empty if none does. NotFound if there is no such file.
+  [[nodiscard]] virtual Result<std::optional<std::uint32_t>> lock_holder(
+      std::string_view path) const = 0;
+
+  // Brings what a file system holds in its journal to its place on the disk, for the directory of
+  // `path`: a boot loader reads the disk, and not the journal.
+  virtual Result<void> settle(std::string_view path) = 0;
 
   [[nodiscard]] virtual std::chrono::system_clock::time_point now() const = 0;
   // Waits, for what the kernel or udev does a moment later.

@@ -374,6 +374,16 @@ Result<std::unique_ptr<HostWriter::Lock>> MemoryHost::lock(std::string_view path
   return std::unique_ptr<Lock>(std::make_unique<MemoryLock>(locked_, std::move(normal)));
 }
 
+Result<std::optional<std::uint32_t>> MemoryHost::lock_holder(std::string_view path) const {
+  const auto holder = lock_holders_.find(path);
+  if (holder != lock_holders_.end()) return std::optional(holder->second);
+  if (!exists(path)) return path_error(ENOENT, path);
+  return std::optional<std::uint32_t>();
+}
+
+// An effect like the others: it can fail, and the power can go before it.
+Result<void> MemoryHost::settle(std::string_view path) { return begin_effect(path); }
+
 void MemoryHost::pause(std::chrono::milliseconds length) {
   now_ += length;
   if (!pause_handler_) return;

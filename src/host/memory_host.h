@@ -73,6 +73,10 @@ class MemoryHost final : public HostWriter {
   [[nodiscard]] int effects() const { return effects_; }
   void set_now(std::chrono::system_clock::time_point now) { now_ = now; }
   void set_user_id(std::uint32_t user) { user_id_ = user; }  // root until then
+  // Another process holds a record lock on this file.
+  void set_lock_holder(std::string_view path, std::uint32_t process) {
+    lock_holders_[std::string(path)] = process;
+  }
   // What happens while cleave waits: called after each pause().
   void on_pause(std::function<void(MemoryHost&)> handler) { pause_handler_ = std::move(handler); }
 
@@ -107,6 +111,9 @@ class MemoryHost final : public HostWriter {
   Result<CommandOutput> run_command(const std::vector<std::string>& argv,
                                     std::chrono::milliseconds limit) override;
   Result<std::unique_ptr<Lock>> lock(std::string_view path) override;
+  [[nodiscard]] Result<std::optional<std::uint32_t>> lock_holder(
+      std::string_view path) const override;
+  Result<void> settle(std::string_view path) override;
   [[nodiscard]] std::chrono::system_clock::time_point now() const override { return now_; }
   void pause(std::chrono::milliseconds length) override;
 
@@ -131,6 +138,7 @@ class MemoryHost final : public HostWriter {
   std::function<void(MemoryHost&)> pause_handler_;
   // Paths that are locked. Shared with the locks, which may outlive a move of this host.
   std::shared_ptr<std::set<std::string>> locked_ = std::make_shared<std::set<std::string>>();
+  std::map<std::string, std::uint32_t, std::less<>> lock_holders_;
   std::chrono::system_clock::time_point now_{};
   std::uint32_t user_id_ = 0;
   int effects_ = 0;

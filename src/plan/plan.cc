@@ -110,6 +110,7 @@ Json to_json(const Plan& plan) {
   Json changes = Json::array();
   for (const Change& change : plan.changes) changes.push_back(to_json(change));
   return Json::object({{"purpose", message_json(plan.purpose)},
+                       {"kind", plan.kind},
                        {"needs_root", plan.needs_root()},
                        {"needs_reboot", plan.needs_reboot()},
                        {"changes", std::move(changes)}});
@@ -118,6 +119,8 @@ Json to_json(const Plan& plan) {
 Result<Plan> plan_from_json(const Json& json) {
   Plan plan;
   plan.purpose = TRY(message_member(json, "purpose"));
+  // Journals of the first versions have none.
+  if (json.find("kind") != nullptr) plan.kind = TRY(bytes_member(json, "kind"));
   const Json* member = json.find("changes");
   const Json::Array* changes = member == nullptr ? nullptr : member->as_array();
   if (changes == nullptr || changes->size() > kMaximumChanges) return wrong_member("changes");

@@ -8,8 +8,13 @@
 
 namespace cleave {
 
+inline constexpr const char* kSetupPlan = "setup";  // for good
+inline constexpr const char* kTrialPlan = "trial";  // for one start
+
 struct Plan {
   Message purpose;  // "create a vGPU of type i915-GVTg_V5_4"
+  // What the journal's plans are found by later: kSetupPlan, kTrialPlan; empty for others.
+  std::string kind;
   std::vector<Change> changes;
 
   [[nodiscard]] bool empty() const { return changes.empty(); }

@@ -10,7 +10,7 @@ const std::vector<Command>& all_commands() {
       kVmCommandCommand, kVmStartCommand,      kVmStopCommand,     kVmKillCommand,
       kVmStatusCommand,  kVmScreenshotCommand, kLabRunCommand,     kLabShellCommand,
       kLabUpCommand,     kLabDownCommand,      kLabListCommand,    kLabAgentCommand,
-      kQemuListCommand,  kRulesCommand,
+      kQemuListCommand,  kRulesCommand,        kSetupCommand,      kTrialCommand,
   };
   return kCommands;
 }

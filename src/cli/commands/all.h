@@ -8,6 +8,8 @@ namespace cleave {
 extern const Command kUpCommand;
 extern const Command kDoctorCommand;
 extern const Command kCaptureCommand;
+extern const Command kSetupCommand;
+extern const Command kTrialCommand;
 extern const Command kVgpuTypesCommand;
 extern const Command kVgpuListCommand;
 extern const Command kVgpuCreateCommand;

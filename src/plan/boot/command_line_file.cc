@@ -2,6 +2,7 @@
 // (proxmox-boot-tool refresh) and openSUSE's sdbootutil.
 #include "plan/boot/edits.h"
 #include "plan/boot/loaders.h"
+#include "plan/boot/trial.h"
 
 namespace cleave {
 namespace {
@@ -33,7 +34,9 @@ Loader proxmox_loader() {
   return {.writer = BootWriter::ProxmoxBootTool, .add_arguments = add_proxmox};
 }
 Loader sdbootutil_loader() {
-  return {.writer = BootWriter::Sdbootutil, .add_arguments = add_sdbootutil};
+  return {.writer = BootWriter::Sdbootutil,
+          .add_arguments = add_sdbootutil,
+          .try_arguments = try_with_own_loader};
 }
 
 }  // namespace cleave

@@ -87,6 +87,14 @@ Result<std::optional<Change>> add_to_file(const ArgumentsRequest& request, const
   return std::optional<Change>(write_words(path, *text, std::move(*content), missing));
 }
 
+namespace {
+
+// The entry with every driver in its image, for when the usual one does not start (mkinitcpio's
+// presets): it stays as it is, as one that is for repairing.
+bool is_fallback(const BootEntry& entry) { return entry.id.find("fallback") != std::string::npos; }
+
+}  // namespace
+
 Result<std::vector<Change>> add_to_entries(const ArgumentsRequest& request) {
   std::vector<Change> changes;
   bool any = false;
@@ -100,6 +108,7 @@ Result<std::vector<Change>> add_to_entries(const ArgumentsRequest& request) {
     }
     for (const BootEntry& entry : place.entries.value_or({})) {
       if (entry.recovery || entry.unified || entry.kernel.empty()) continue;
+      if (is_fallback(entry)) continue;
       any = true;
       if (entry.arguments.find('$') != std::string::npos) {
         Error error;

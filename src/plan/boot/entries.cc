@@ -4,6 +4,7 @@
 // tool has to run, and an undo puts back every byte.
 #include "plan/boot/edits.h"
 #include "plan/boot/loaders.h"
+#include "plan/boot/trial.h"
 
 namespace cleave {
 namespace {
@@ -34,16 +35,24 @@ Result<std::vector<Change>> add_with_new_kernels(const ArgumentsRequest& request
 }  // namespace
 
 Loader loader_entries_loader() {
-  return {.writer = BootWriter::LoaderEntries, .add_arguments = add_by_hand};
+  return {.writer = BootWriter::LoaderEntries,
+          .add_arguments = add_by_hand,
+          .try_arguments = try_with_systemd_boot};
 }
 Loader grub_entries_loader() {
-  return {.writer = BootWriter::GrubEntries, .add_arguments = add_by_hand};
+  return {.writer = BootWriter::GrubEntries,
+          .add_arguments = add_by_hand,
+          .try_arguments = try_with_grub};
 }
 Loader kernel_install_loader() {
-  return {.writer = BootWriter::KernelInstall, .add_arguments = add_with_new_kernels};
+  return {.writer = BootWriter::KernelInstall,
+          .add_arguments = add_with_new_kernels,
+          .try_arguments = try_with_systemd_boot};
 }
 Loader grubby_loader() {
-  return {.writer = BootWriter::Grubby, .add_arguments = add_with_new_kernels};
+  return {.writer = BootWriter::Grubby,
+          .add_arguments = add_with_new_kernels,
+          .try_arguments = try_with_grub};
 }
 
 }  // namespace cleave

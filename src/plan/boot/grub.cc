@@ -11,6 +11,7 @@
 #include "facts/grub_defaults.h"
 #include "plan/boot/loader.h"
 #include "plan/boot/loaders.h"
+#include "plan/boot/trial.h"
 #include "plan/own_part.h"
 
 namespace cleave {
@@ -190,11 +191,15 @@ Result<std::vector<Change>> add_as_block(const ArgumentsRequest& request) {
 }  // namespace
 
 Loader grub_drop_in_loader() {
-  return {.writer = BootWriter::GrubDropIn, .add_arguments = add_as_drop_in};
+  return {.writer = BootWriter::GrubDropIn,
+          .add_arguments = add_as_drop_in,
+          .try_arguments = try_with_grub};
 }
 
 Loader grub_settings_loader() {
-  return {.writer = BootWriter::GrubSettings, .add_arguments = add_as_block};
+  return {.writer = BootWriter::GrubSettings,
+          .add_arguments = add_as_block,
+          .try_arguments = try_with_grub};
 }
 
 }  // namespace cleave

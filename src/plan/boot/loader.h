@@ -19,9 +19,22 @@ struct ArgumentsRequest {
   const BootLoader& loader;  // find_boot_loader(facts)
   // For the end of the command line, each as it shall stand there: "i915.enable_gvt=1".
   std::vector<std::string> words;
-  // The content of the files of `loader.files` that exist, by path.
+  // The content of the files of `loader.files` that exist, of every loader entry and of what GRUB
+  // itself reads (grub.cfg, custom.cfg), by path.
   std::map<std::string, std::string, std::less<>> texts;
 };
+
+// An entry of its own for one start with more arguments; whatever starts otherwise stays as it is.
+struct TrialEntry {
+  std::vector<Change> changes;
+  // True: the loader starts it next time by itself, and never again by itself. False: somebody has
+  // to choose it in the menu.
+  bool once = false;
+  Message why_not_once;
+  std::string title;  // as the menu shows it
+};
+inline constexpr const char* kTrialTitle = "cleave: the changed settings, tried once";
+inline constexpr const char* kTrialId = "cleave-trial";
 
 struct Loader {
   BootWriter writer;
@@ -30,7 +43,13 @@ struct Loader {
   // set-up, with what to do by hand as the remedy. Conflict: a file says something that cannot be
   // understood, or would take the words away again.
   Result<std::vector<Change>> (*add_arguments)(const ArgumentsRequest& request);
+  // The entry that started this system once more, with the words. Unsupported where there can be
+  // none, and why. Null: this kind has no such entry.
+  Result<TrialEntry> (*try_arguments)(const ArgumentsRequest& request) = nullptr;
 };
+
+// Why no start can be tried with loaders of this kind.
+Error no_trial(const ArgumentsRequest& request);
 
 const std::vector<Loader>& all_loaders();
 // Null: this kind has no row.

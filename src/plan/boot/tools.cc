@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "plan/boot/edits.h"
 #include "plan/boot/loaders.h"
+#include "plan/boot/trial.h"
 
 namespace cleave {
 namespace {
@@ -66,10 +67,14 @@ Result<std::vector<Change>> add_with_rpm_ostree(const ArgumentsRequest& request)
 }  // namespace
 
 Loader kernelstub_loader() {
-  return {.writer = BootWriter::Kernelstub, .add_arguments = add_with_kernelstub};
+  return {.writer = BootWriter::Kernelstub,
+          .add_arguments = add_with_kernelstub,
+          .try_arguments = try_with_own_loader};
 }
 Loader rpm_ostree_loader() {
-  return {.writer = BootWriter::RpmOstree, .add_arguments = add_with_rpm_ostree};
+  return {.writer = BootWriter::RpmOstree,
+          .add_arguments = add_with_rpm_ostree,
+          .try_arguments = try_with_own_loader};
 }
 
 }  // namespace cleave

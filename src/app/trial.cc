@@ -1,0 +1,175 @@
+// Preparing a trial: its entry in the boot menu, its state, and the units that end it.
+#include "app/trial.h"
+
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
+#include "base/format.h"
+#include "base/text.h"
+#include "ways/way.h"
+
+namespace cleave {
+namespace {
+
+constexpr const char* kUnits = "/etc/systemd/system/";
+// The unit that looks, in the start that is tried; and the one that takes it back, in any other.
+constexpr const char* kLookUnit = "cleave-trial.service";
+constexpr const char* kOverUnit = "cleave-trial-over.service";
+constexpr const char* kWantedBy = "multi-user.target.d/90-cleave.conf";
+// A kernel that panics restarts by itself, into the entry that is always there.
+constexpr const char* kPanic = "panic=30";
+
+Change write_change(const char* id, Message summary, std::string path, std::string content) {
+  WriteFile file;
+  file.path = std::move(path);
+  file.content = std::move(content);
+  file.expected_before = kAbsentFile;
+  Change change;
+  change.id = id;
+  change.summary = std::move(summary);
+  change.effect = std::move(file);
+  change.permanent = true;
+  return change;
+}
+
+// As systemd.service(5) wants it: "%" begins a specifier, blanks are within quotes.
+Result<std::string> quoted_program(const std::string& program) {
+  const bool plain = std::ranges::none_of(program, [](char letter) {
+    return static_cast<unsigned char>(letter) < ' ' || letter == '"' || letter == '\\' ||
+           letter == '$';
+  });
+  if (plain) return "\"" + replace_all(program, "%", "%%") + "\"";
+  Error error;
+  error.code = ErrorCode::Unsupported;
+  error.message = {N_("A unit cannot start {path}: its name has letters that systemd takes for "
+                      "something else."),
+                   {{"path", printable(program)}}};
+  return error;
+}
+
+std::string look_unit(const std::string& program) {
+  return format(
+      "# Written by `cleave setup`, taken away when the trial is over.\n"
+      "[Unit]\n"
+      "Description=Look whether what cleave tries at this start works\n"
+      "ConditionKernelCommandLine=cleave.trial\n"
+      "After=multi-user.target graphical.target\n"
+      "\n"
+      "[Service]\n"
+      "Type=oneshot\n"
+      "ExecStart={} trial\n"
+      "TimeoutStartSec=15min\n",
+      program);
+}
+
+// Before anybody can log in, so that the login tells what became of it.
+std::string over_unit(const std::string& program) {
+  return format(
+      "# Written by `cleave setup`, taken away when the trial is over.\n"
+      "[Unit]\n"
+      "Description=Take back what cleave tried without success\n"
+      "ConditionKernelCommandLine=!cleave.trial\n"
+      "After=local-fs.target\n"
+      "Before=systemd-user-sessions.service\n"
+      "\n"
+      "[Service]\n"
+      "Type=oneshot\n"
+      "ExecStart={} trial\n"
+      "TimeoutStartSec=15min\n",
+      program);
+}
+
+std::string wanting_drop_in() {
+  return format(
+      "# Written by `cleave setup`, taken away when the trial is over.\n"
+      "[Unit]\n"
+      "Wants={} {}\n",
+      kLookUnit, kOverUnit);
+}
+
+std::vector<Change> unit_changes(const std::string& program) {
+  const Message summary(N_("Have the next start looked at, and what was tried taken back"));
+  const std::string units = kUnits;
+  return {write_change("trial.unit", summary, units + kLookUnit, look_unit(program)),
+          write_change("trial.unit", summary, units + kOverUnit, over_unit(program)),
+          write_change("trial.unit", summary, units + kWantedBy, wanting_drop_in())};
+}
+
+std::vector<std::string> failing_rules(const Facts& facts) {
+  std::vector<std::string> ids;
+  for (const Finding& finding : run_rules(facts)) {
+    if (finding.outcome.kind == OutcomeKind::Fail) ids.emplace_back(finding.rule->id);
+  }
+  return ids;
+}
+
+std::string boot_of(const HostReader& host) {
+  const Result<std::string> id = host.read_file("/proc/sys/kernel/random/boot_id");
+  return id ? std::string(trim(*id)) : std::string();
+}
+
+std::vector<std::string> words_for(const PreparedSetup& setup, const std::string& marker) {
+  std::vector<std::string> words = words_of(setup.preparation.arguments);
+  for (std::string& word : trial_words(setup.preparation.lines)) words.push_back(std::move(word));
+  const KernelCommandLine* line = setup.facts->kernel.command_line.value();
+  if (line != nullptr && !line->last_value("panic")) words.emplace_back(kPanic);
+  words.push_back(marker);
+  return words;
+}
+
+Trial trial_of(const HostReader& host, const PreparedSetup& setup, const std::string& random) {
+  Trial trial;
+  trial.way = setup.way;
+  trial.mode = setup.mode->id;
+  trial.gpu = to_text(setup.gpu);
+  trial.marker = "cleave.trial=" + random;
+  trial.words = words_for(setup, trial.marker);
+  for (const HostLine& line : setup.preparation.lines) {
+    if (line.file == HostFile::ModulesLoad) trial.modules.push_back(line.line);
+  }
+  trial.boot = boot_of(host);
+  trial.failing = failing_rules(*setup.facts);
+  trial.graphical = has_graphical_session(*setup.facts);
+  return trial;
+}
+
+}  // namespace
+
+bool has_graphical_session(const Facts& facts) {
+  const auto sessions = facts.session.sessions.value_or({});
+  return std::ranges::any_of(sessions, [](const LoginSession& session) {
+    return session.is_graphical() && !session.remote && !session.seat.empty();
+  });
+}
+
+Result<PreparedTrial> prepare_trial(const HostReader& host, const PreparedSetup& setup,
+                                    const std::string& state_directory, const std::string& program,
+                                    const std::string& random) {
+  PreparedTrial prepared;
+  prepared.trial = trial_of(host, setup, random);
+  const ArgumentsRequest request{.facts = *setup.facts,
+                                 .loader = setup.loader,
+                                 .words = prepared.trial.words,
+                                 .texts = setup.texts};
+  const Loader* row = find_loader(setup.loader.writer);
+  if (row == nullptr || row->try_arguments == nullptr) return no_trial(request);
+  TrialEntry entry = TRY(row->try_arguments(request));
+  prepared.trial.once = entry.once;
+  prepared.why_not_once = std::move(entry.why_not_once);
+  prepared.title = std::move(entry.title);
+
+  prepared.plan.kind = kTrialPlan;
+  prepared.plan.purpose = {N_("Try {way} on {gpu} for one start"),
+                           {{"way", setup.way}, {"gpu", setup.gpu_name}}};
+  prepared.plan.changes.push_back(
+      write_change("trial.state", {N_("Remember what is tried, and how the machine is now")},
+                   join_path(state_directory, kTrialFile), to_text(to_json(prepared.trial))));
+  for (Change& change : unit_changes(TRY(quoted_program(program)))) {
+    prepared.plan.changes.push_back(std::move(change));
+  }
+  for (Change& change : entry.changes) prepared.plan.changes.push_back(std::move(change));
+  return prepared;
+}
+
+}  // namespace cleave
