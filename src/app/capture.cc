@@ -62,8 +62,7 @@ void learn(Scrubber& scrubber, const std::string& path, const MemoryNode& node) 
   scrubber.learn(content, text_kind_of(path, content));
 }
 
-std::string scrubbed_content(const Scrubber& scrubber, const std::string& path,
-                             const MemoryNode& node) {
+std::string scrubbed_content(Scrubber& scrubber, const std::string& path, const MemoryNode& node) {
   if (node.status.kind == FileKind::Symlink) {
     if (is_open_file(path) && !node.content.starts_with("/dev/")) return "removed";
     return scrubber.scrub_path(node.content);

@@ -60,21 +60,28 @@ class Scrubber {
   // Between the rounds: gives out the replacements.
   void settle();
 
-  // Second round.
-  [[nodiscard]] std::string scrub(std::string_view text, TextKind kind) const;
-  [[nodiscard]] std::string scrub_path(std::string_view path) const;
+  // Second round. What becomes private only by what was replaced beside it gets its number now.
+  // Doing it again changes nothing.
+  [[nodiscard]] std::string scrub(std::string_view text, TextKind kind);
+  [[nodiscard]] std::string scrub_path(std::string_view path);
 
   // How many different values of each kind are replaced.
   [[nodiscard]] std::array<std::size_t, kSecretKinds> counts() const;
 
  private:
-  using Replacements = std::map<std::string, std::string, std::less<>>;
+  // Of each value that is replaced; the form of the replacement follows the place where it stands.
+  using Numbers = std::map<std::string, std::uint64_t, std::less<>>;
 
   void note(Secret kind, std::string_view value);
-  [[nodiscard]] std::string replacement(Secret kind, std::string_view value) const;
+  [[nodiscard]] std::uint64_t next_number(Secret kind);
+  // Empty if the value stays as it is.
+  [[nodiscard]] std::string replacement(Secret kind, std::string_view value);
+  [[nodiscard]] std::string scrubbed_line(std::string_view line, TextKind kind);
+  [[nodiscard]] std::string scrubbed_once(std::string_view text, TextKind kind);
 
   std::set<std::string, std::less<>> names_;  // lower case: users and hosts
-  std::array<Replacements, kSecretKinds> replacements_;
+  std::array<Numbers, kSecretKinds> numbers_;
+  std::array<std::uint64_t, kSecretKinds> last_{};           // number that was given out
   std::array<std::set<std::uint64_t>, kSecretKinds> taken_;  // numbers that a text has already
 };
 

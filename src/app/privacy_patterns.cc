@@ -266,7 +266,7 @@ std::optional<PrivateValue> phrase_value_at(std::string_view text, std::size_t a
     value.length = run(text, at + value.prefix, [&](char letter) {
       if (whole_line) return letter != '\n';
       if (phrase.kind == Secret::User) return is_name(letter);
-      // With colons: what replaces an address behind the phrase must not become a number itself.
+      // With colons: up to the first one alone, the rest of a number would stay.
       if (phrase.kind == Secret::Serial) return is_name(letter) || letter == ':';
       return !ends_value(letter) && letter != '/' && letter != ',';
     });

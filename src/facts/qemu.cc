@@ -107,14 +107,8 @@ class Reader {
 
   std::string text(const char* key) {
     const Json* member = json_.find(key);
-    const std::string* text = member == nullptr ? nullptr : member->as_string();
-    // What is not printable takes more room once it is replaced.
-    std::string shown = text == nullptr ? std::string() : printable(*text);
-    if (text == nullptr || shown.size() > kLongestName) {
-      refuse(key);
-      return {};
-    }
-    return shown;
+    if (member == nullptr) refuse(key);
+    return member == nullptr ? std::string() : shown_text(*member, key);
   }
   bool flag(const char* key) {
     const Json* member = json_.find(key);
@@ -158,12 +152,20 @@ class Reader {
     QemuProperties values;
     if (members.size() > kMostNames) refuse(key);
     for (const auto& [name, value] : members) {
-      const std::string* text = value.as_string();
-      if (!is_name(name) || text == nullptr || text->size() > kLongestName) refuse(key);
+      std::string text = shown_text(value, key);
+      if (!is_name(name)) refuse(key);
       if (!wrong_.empty()) return {};
-      values[name] = printable(*text);
+      values[name] = std::move(text);
     }
     return values;
+  }
+  // Measured as it will be written: what is not printable takes more room once it is replaced.
+  std::string shown_text(const Json& value, const char* key) {
+    const std::string* text = value.as_string();
+    std::string shown = text == nullptr ? std::string() : printable(*text);
+    if (text != nullptr && shown.size() <= kLongestName) return shown;
+    refuse(key);
+    return {};
   }
 
   const Json& json_;

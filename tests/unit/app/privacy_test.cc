@@ -39,6 +39,17 @@ TEST(Privacy, ANumberThatIsThereAlreadyIsNotGivenOut) {
   EXPECT_EQ(scrubbed("/home/user1/x /home/mina/x"), "/home/user1/x /home/user2/x");
 }
 
+TEST(Privacy, WhatAReplacementMakesPrivateIsReplacedToo) {
+  // First "/home/2001:db8::1", where "2001" has a user's place.
+  EXPECT_EQ(scrubbed("/home/::a:1 x\n/home/mina ssid=::a:1\nssid=::a:1, /home/::a:1 /home/user2"),
+            "/home/user3:db8::1 x\n/home/user1 ssid=wifi1:db8::1\n"
+            "ssid=wifi1:db8::1, /home/user3:db8::1 /home/user2");
+}
+
+TEST(Privacy, EndsOfLinesStay) {
+  for (const char* text : {"", "\n", "a", "a\n", "\n\na\r\n\nb"}) EXPECT_EQ(scrubbed(text), text);
+}
+
 TEST(Privacy, NamesOfPeopleAndHosts) {
   EXPECT_EQ(scrubbed("Linux version 6.9 (mina@minabook) for MINA, at /home/tom/linux; tom's"),
             "Linux version 6.9 (user1@host1) for user1, at /home/user2/linux; user2's");
