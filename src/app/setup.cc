@@ -5,6 +5,7 @@
 #include <ranges>
 #include <utility>
 
+#include "app/kernel_check.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "plan/host_files.h"
@@ -53,8 +54,8 @@ Target wanted_target(const Diagnosis& diagnosis, const std::string& way) {
 }
 
 Error cannot_be_had(const WayVerdict& way) {
-  Error error = error_of(ErrorCode::Unsupported,
-                         {N_("This machine cannot be set up for {way}."), {{"way", way_name(way)}}});
+  Error error = error_of(ErrorCode::Unsupported, {N_("This machine cannot be set up for {way}."),
+                                                  {{"way", way_name(way)}}});
   for (const Finding* finding : way.deciding) {
     const Rule& rule = *finding->rule;
     error.context.push_back({rule.why, finding->outcome.arguments});
@@ -104,9 +105,9 @@ Error disagreement(const CommandLineDifference& difference, const std::vector<st
       {N_("Restart, so that what the file says is in use, then run the command again. If it says "
           "the same again, another file decides; “cleave doctor” shows the evidence.")});
   error.path = difference.source;
-  error.context.push_back(
-      {N_("What the file has more (+), what it lacks (-), what it has in another order (~): {words}"),
-       {{"words", printable(join(words, " "))}}});
+  error.context.push_back({N_("What the file has more (+), what it lacks (-), what it has in "
+                              "another order (~): {words}"),
+                           {{"words", printable(join(words, " "))}}});
   return error;
 }
 
@@ -116,8 +117,8 @@ Error unknown_loader(const BootLoader& loader) {
                          {N_("Add the arguments by hand, in the way of your system's manual.")});
   for (const auto* list : {&loader.evidence, &loader.unread}) {
     for (const BootEvidence& each : *list) {
-      error.context.push_back({N_("{source}: {text}"),
-                               {{"source", each.source}, {"text", printable(each.text)}}});
+      error.context.push_back(
+          {N_("{source}: {text}"), {{"source", each.source}, {"text", printable(each.text)}}});
     }
   }
   return error;
@@ -140,12 +141,12 @@ std::vector<std::string> waiting_words(const BootLoader& loader,
                                        const std::vector<std::string>& wanted) {
   std::vector<std::string> waiting;
   for (const std::string& word : wanted) {
-    const bool waits = std::ranges::any_of(
-        std::array{loader.menu, loader.settings},
-        [&](const std::optional<CommandLineDifference>& difference) {
-          return difference && std::ranges::find(difference->missing, word) !=
-                                   difference->missing.end();
-        });
+    const bool waits =
+        std::ranges::any_of(std::array{loader.menu, loader.settings},
+                            [&](const std::optional<CommandLineDifference>& difference) {
+                              return difference && std::ranges::find(difference->missing, word) !=
+                                                       difference->missing.end();
+                            });
     if (waits) waiting.push_back(word);
   }
   return waiting;
@@ -179,10 +180,8 @@ Result<std::vector<Change>> argument_changes(const PreparedSetup& setup) {
   if (words.empty()) return std::vector<Change>();
   const Loader* row = find_loader(setup.loader.writer);
   if (row == nullptr) return unknown_loader(setup.loader);
-  return row->add_arguments({.facts = *setup.facts,
-                             .loader = setup.loader,
-                             .words = words,
-                             .texts = setup.texts});
+  return row->add_arguments(
+      {.facts = *setup.facts, .loader = setup.loader, .words = words, .texts = setup.texts});
 }
 
 bool is_effective(const Facts& facts, const std::vector<std::string>& words) {
@@ -190,7 +189,8 @@ bool is_effective(const Facts& facts, const std::vector<std::string>& words) {
   return line != nullptr && words_to_add(line->text, words).empty();
 }
 
-Result<Plan> plan_of(const PreparedSetup& setup) {
+Result<Plan> plan_of(const HostReader& host, const PreparedSetup& setup,
+                     const std::string& program) {
   Plan plan;
   plan.kind = kSetupPlan;
   plan.purpose = {N_("Set up {way} on {gpu}"), {{"way", setup.way}, {"gpu", setup.gpu_name}}};
@@ -203,6 +203,9 @@ Result<Plan> plan_of(const PreparedSetup& setup) {
     for (Change& change : plan.changes) {
       if (change.id == "modules.load") change.needs_reboot = false;
     }
+  }
+  for (Change& change : kernel_hook_changes(host, program)) {
+    plan.changes.push_back(std::move(change));
   }
   return plan;
 }
@@ -220,8 +223,8 @@ void take_out(Facts& facts, const std::vector<std::string>& given) {
 }
 
 std::string name_of(const PciDevice& gpu) {
-  return format("{} ({})", gpu.device_name.value_or(format("{:04x}:{:04x}", gpu.vendor_id,
-                                                           gpu.device_id)),
+  return format("{} ({})",
+                gpu.device_name.value_or(format("{:04x}:{:04x}", gpu.vendor_id, gpu.device_id)),
                 to_text(gpu.address));
 }
 
@@ -269,7 +272,7 @@ Result<PreparedSetup> prepare_setup(const HostReader& host, Facts facts,
   setup.texts = read_boot_texts(host, *setup.facts, setup.loader);
   for (const std::string& path : host_file_paths()) read_into(host, path, setup.texts);
   setup.waiting = waiting_words(setup.loader, wanted);
-  setup.plan = TRY(plan_of(setup));
+  setup.plan = TRY(plan_of(host, setup, request.program));
   return setup;
 }
 
@@ -290,9 +293,10 @@ Result<void> refuse_beside_package_manager(const HostWriter& host) {
     return error;
   }
   if (!host.exists(kPacmanLock)) return {};
-  Error error = error_of(
-      ErrorCode::Busy, {N_("pacman is at work, or was interrupted: {path}"), {{"path", kPacmanLock}}},
-      {N_("Wait until it is finished, then run the command again.")});
+  Error error =
+      error_of(ErrorCode::Busy,
+               {N_("pacman is at work, or was interrupted: {path}"), {{"path", kPacmanLock}}},
+               {N_("Wait until it is finished, then run the command again.")});
   error.path = kPacmanLock;
   return error;
 }

@@ -1,5 +1,5 @@
-// The use case of `cleave setup`: from the diagnosis to a plan of what a way wants of this host, and
-// back. Deciding (prepare_…) is apart from doing, so that the plan can be shown in between.
+// The use case of `cleave setup`: from the diagnosis to a plan of what a way wants of this host,
+// and back. Deciding (prepare_…) is apart from doing, so that the plan can be shown in between.
 #pragma once
 
 #include <map>
@@ -22,6 +22,7 @@ namespace cleave {
 struct SetupRequest {
   std::optional<std::string> way;  // default: the best that needs nothing but changes by cleave
   std::optional<PciAddress> gpu;   // default: the one that the way is best on
+  std::string program;             // this very program's file, for hooks of package managers
 };
 
 using FileTexts = std::map<std::string, std::string, std::less<>>;
@@ -49,7 +50,8 @@ Result<PreparedSetup> prepare_setup(const HostReader& host, Facts facts,
                                     const SetupRequest& request,
                                     const std::vector<std::string>& expected = {});
 
-// What the loader reads when it starts, or a generator for it. Files that are missing have no entry.
+// What the loader reads when it starts, or a generator for it. Files that are missing have no
+// entry.
 FileTexts read_boot_texts(const HostReader& host, const Facts& facts, const BootLoader& loader);
 
 // Busy while a package manager is at work: it may write the same files a moment later.

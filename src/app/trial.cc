@@ -148,6 +148,7 @@ Result<PreparedTrial> prepare_trial(const HostReader& host, const PreparedSetup&
                                     const std::string& random) {
   PreparedTrial prepared;
   prepared.trial = trial_of(host, setup, random);
+  prepared.trial.program = program;
   const ArgumentsRequest request{.facts = *setup.facts,
                                  .loader = setup.loader,
                                  .words = prepared.trial.words,

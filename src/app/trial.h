@@ -25,11 +25,12 @@ inline constexpr const char* kLastTrialFile = "last-trial.json";
 struct Trial {
   std::string way;
   std::string mode;
-  std::string gpu;                 // its address
-  std::vector<std::string> words;  // all that the entry gives the kernel, with `marker`
-  std::string marker;              // "cleave.trial=3f2a91c0": tells that start from all others
+  std::string gpu;                   // its address
+  std::vector<std::string> words;    // all that the entry gives the kernel, with `marker`
+  std::string marker;                // "cleave.trial=3f2a91c0": tells that start from all others
   std::vector<std::string> modules;  // that must be loaded
   bool once = false;                 // the loader starts it by itself
+  std::string program;               // this very program's file
   std::string boot;                  // id of the boot in which it was prepared
   std::vector<std::string> failing;  // ids of rules that failed before
   bool graphical = false;            // a graphical session or its login screen was up

@@ -63,8 +63,9 @@ void add_missing(const HostReader& host, const Facts& facts, const Trial& trial,
     reasons.push_back({N_("The module {module} is not loaded."), {{"module", module}}});
   }
   if (trial.graphical && !has_graphical_session(facts)) {
-    reasons.push_back({N_("Before, this machine showed a desktop or its login screen; now there is "
-                          "none.")});
+    reasons.push_back(
+        {N_("Before, this machine showed a desktop or its login screen; now there is "
+            "none.")});
   }
 }
 
@@ -95,9 +96,10 @@ void add_new_problems(const Diagnosis& diagnosis, const Trial& trial,
                       std::vector<Message>& reasons) {
   for (const Finding& finding : diagnosis.findings) {
     const Rule& rule = *finding.rule;
-    const bool counts = rule.level != RuleLevel::Advice ||
-                        std::string_view(rule.id).starts_with("log.");
-    if (finding.outcome.kind != OutcomeKind::Fail || !counts || failed_before(trial, rule)) continue;
+    const bool counts =
+        rule.level != RuleLevel::Advice || std::string_view(rule.id).starts_with("log.");
+    if (finding.outcome.kind != OutcomeKind::Fail || !counts || failed_before(trial, rule))
+      continue;
     Message reason(rule.why, finding.outcome.arguments);
     if (std::ranges::find(reasons, reason) == reasons.end()) reasons.push_back(std::move(reason));
   }
@@ -111,8 +113,8 @@ struct Look {
 Look look(const HostReader& host, const Trial& trial) {
   Look seen{.reasons = {}, .facts = std::make_unique<Facts>(read_facts(host, fact_places(host)))};
   add_missing(host, *seen.facts, trial, seen.reasons);
-  const Diagnosis diagnosis = diagnose(
-      *seen.facts, {.way = trial.way, .gpu = parse_pci_address(trial.gpu)});
+  const Diagnosis diagnosis =
+      diagnose(*seen.facts, {.way = trial.way, .gpu = parse_pci_address(trial.gpu)});
   add_verdict(diagnosis, trial, seen.reasons);
   add_new_problems(diagnosis, trial, seen.reasons);
   return seen;
@@ -130,7 +132,8 @@ Look look_until_good(HostWriter& host, const Trial& trial, std::chrono::seconds 
 
 Result<void> make_permanent(HostWriter& host, Transactions& transactions, const Trial& trial,
                             Facts facts) {
-  const SetupRequest request{.way = trial.way, .gpu = parse_pci_address(trial.gpu)};
+  const SetupRequest request{
+      .way = trial.way, .gpu = parse_pci_address(trial.gpu), .program = trial.program};
   const PreparedSetup setup = TRY(prepare_setup(host, std::move(facts), request, trial.words));
   (void)TRY(transactions.apply(setup.plan));
   return {};
@@ -169,8 +172,9 @@ TrialReport try_it(HostWriter& host, Transactions& transactions, const Trial& tr
 }
 
 Message never_came_up() {
-  return {N_("The machine did not come up with the changed settings: it hung, was switched off, or "
-             "another entry of the boot menu was chosen.")};
+  return {
+      N_("The machine did not come up with the changed settings: it hung, was switched off, or "
+         "another entry of the boot menu was chosen.")};
 }
 Message interrupted() {
   return {N_("It had worked, but was interrupted while being made permanent.")};

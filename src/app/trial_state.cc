@@ -51,6 +51,7 @@ Json to_json(const Trial& trial) {
                        {"marker", trial.marker},
                        {"modules", list_json(trial.modules)},
                        {"once", trial.once},
+                       {"program", bytes_json(trial.program)},
                        {"boot", trial.boot},
                        {"failing", list_json(trial.failing)},
                        {"graphical", trial.graphical}});
@@ -65,6 +66,7 @@ Result<Trial> trial_from_json(const Json& json) {
   trial.marker = TRY(bytes_member(json, "marker"));
   trial.modules = TRY(list_member(json, "modules"));
   trial.once = TRY(bool_member(json, "once"));
+  trial.program = TRY(bytes_member(json, "program"));
   trial.boot = TRY(bytes_member(json, "boot"));
   trial.failing = TRY(list_member(json, "failing"));
   trial.graphical = TRY(bool_member(json, "graphical"));

@@ -19,8 +19,8 @@ struct FileKind {
   bool restart;         // counts from the next start on
 };
 
-// Behind 50-udev-default.rules, which gives the nodes their usual group; limits.d and units' drop-ins
-// are read in the order of their names, and the last one counts.
+// Behind 50-udev-default.rules, which gives the nodes their usual group; limits.d and units'
+// drop-ins are read in the order of their names, and the last one counts.
 constexpr std::array<FileKind, 5> kKinds = {
     FileKind{HostFile::ModulesLoad, "/etc/modules-load.d/cleave.conf", "modules.load", "",
              N_("Load at every start: {lines}"), true},

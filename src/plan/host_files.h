@@ -18,8 +18,7 @@ std::vector<std::string> host_file_paths();
 
 // `texts`: the content of those files that exist, by path. Lines that are there already are not
 // added again; a file that has all of them is not in the result. One change per file.
-std::vector<Change> host_file_changes(
-    const std::vector<HostLine>& lines,
-    const std::map<std::string, std::string, std::less<>>& texts);
+std::vector<Change> host_file_changes(const std::vector<HostLine>& lines,
+                                      const std::map<std::string, std::string, std::less<>>& texts);
 
 }  // namespace cleave

@@ -76,8 +76,8 @@ Result<Preparation> GvtGWay::prepare(const Facts& facts, const PciDevice& gpu,
     all.arguments.push_back(without_guc());
   }
   if (!facts.kernel.module("kvmgt").built_in) {
-    all.lines.push_back(module_at_boot(
-        "kvmgt", {N_("kvmgt makes the vGPUs. Nothing loads it by itself.")}));
+    all.lines.push_back(
+        module_at_boot("kvmgt", {N_("kvmgt makes the vGPUs. Nothing loads it by itself.")}));
   }
   all.lines.push_back(
       {.file = HostFile::Modprobe,

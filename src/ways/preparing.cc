@@ -49,7 +49,9 @@ bool fails(std::string_view rule, const Subject& subject) {
 }
 
 HostLine module_at_boot(std::string name, Message reason) {
-  return {.file = HostFile::ModulesLoad, .line = std::move(name), .reason = std::move(reason),
+  return {.file = HostFile::ModulesLoad,
+          .line = std::move(name),
+          .reason = std::move(reason),
           .cost = {}};
 }
 

@@ -1,82 +1,18 @@
 // cleave setup: gives a way what it wants of this host, after showing it; tries it for one start
 // first where the boot loader can; takes it back.
-#include <unistd.h>
-
-#include <cstdio>
-#include <string>
 #include <utility>
 
 #include "app/machine.h"
 #include "app/owner.h"
 #include "app/qemu.h"
-#include "app/setup.h"
-#include "app/trial.h"
-#include "app/vgpu.h"
-#include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/scope.h"
+#include "cli/commands/setup_flow.h"
 #include "cli/commands/vgpu_common.h"
-#include "cli/render/setup_text.h"
-#include "cli/render/translate.h"
 #include "facts/readers/read_facts.h"
-#include "host/program.h"
 
 namespace cleave {
 namespace {
-
-void say_lines(const CommandContext& context, const std::vector<std::string>& all) {
-  for (const std::string& line : all) context.say_text(line);
-}
-
-// --- status and undo
-
-Json json_of(const SetupStatus& status) {
-  Json applied = Json::array();
-  for (const SetupTransaction& each : status.applied) {
-    Json states = Json::array();
-    for (const ChangeState state : each.states) states.push_back(change_state_name(state));
-    applied.push_back(Json::object({{"transaction", each.record.number},
-                                    {"kind", each.record.plan.kind},
-                                    {"time", each.record.time},
-                                    {"plan", to_json(each.record.plan)},
-                                    {"states", std::move(states)}}));
-  }
-  Json open = Json::array();
-  for (const std::uint32_t number : status.open) open.push_back(number);
-  Json waiting = Json::array();
-  for (const std::string& word : status.waiting) waiting.push_back(word);
-  return Json::object({{"schema", "cleave.setup-status/1"},
-                       {"applied", std::move(applied)},
-                       {"open", std::move(open)},
-                       {"waiting", std::move(waiting)}});
-}
-
-Result<ExitStatus> show_status(CommandContext& context, HostWriter& host) {
-  const std::string state = TRY(state_directory(host));
-  const Transactions transactions(host, state);
-  const SetupStatus status = TRY(setup_status(host, transactions));
-  const std::size_t width = terminal_width();
-  say_lines(context, status_lines(status, width));
-  if (status.applied.empty() && status.open.empty()) {
-    context.say({N_("Nothing is set up by cleave on this machine.")});
-  }
-  const Result<Trial> trial = current_trial(host, state);
-  if (trial) {
-    context.say(trial->once
-                    ? Message(N_("A trial of {way} waits for the next start."),
-                              {{"way", trial->way}})
-                    : Message(N_("A trial of {way} waits until “{title}” is chosen in the boot "
-                                 "menu."),
-                              {{"way", trial->way}, {"title", kTrialTitle}}));
-  }
-  const Result<TrialReport> last = last_trial(host, state);
-  if (last) say_lines(context, trial_report_lines(*last, width));
-  Json json = json_of(status);
-  json.set("trial", trial ? to_json(*trial) : Json());
-  json.set("last_trial", last ? to_json(*last) : Json());
-  context.print_json(json);
-  return status.waiting.empty() && !trial ? ExitStatus::Done : ExitStatus::NeedsReboot;
-}
 
 void show_what_is_taken_back(const CommandContext& context, const SetupStatus& status) {
   for (auto each = status.applied.rbegin(); each != status.applied.rend(); ++each) {
@@ -89,7 +25,7 @@ Result<ExitStatus> undo(CommandContext& context, HostWriter& host, bool dry_run)
   if (!dry_run) TRY(recover_first(context, transactions));
   const SetupStatus status = TRY(setup_status(host, transactions));
   show_what_is_taken_back(context, status);
-  Json json = json_of(status);
+  Json json = status_json(status);
   json.set("schema", "cleave.setup-undo/1");
   json.set("dry_run", dry_run);
   if (status.applied.empty()) context.say({N_("Nothing is set up by cleave on this machine.")});
@@ -106,181 +42,10 @@ Result<ExitStatus> undo(CommandContext& context, HostWriter& host, bool dry_run)
   }
   json.set("notes", std::move(notes));
   context.print_json(json);
-  context.say({N_("Everything is taken back. What the running kernel was given stays until the "
-                  "next start.")});
+  context.say(
+      {N_("Everything is taken back. What the running kernel was given stays until the "
+          "next start.")});
   return ExitStatus::Done;
-}
-
-// --- setting up
-
-Json json_of(const PreparedSetup& setup, const char* state, bool dry_run) {
-  Json waiting = Json::array();
-  for (const std::string& word : setup.waiting) waiting.push_back(word);
-  return Json::object({{"schema", "cleave.setup/1"},
-                       {"dry_run", dry_run},
-                       {"state", state},
-                       {"way", setup.way},
-                       {"mode", setup.mode->id},
-                       {"gpu", to_text(setup.gpu)},
-                       {"loader", setup.loader.name},
-                       {"writer", writer_name(setup.loader.writer)},
-                       {"waiting", std::move(waiting)},
-                       {"plan", to_json(setup.plan)}});
-}
-
-// Asked on a terminal only; a script has decided by calling.
-bool is_agreed(CommandContext& context) {
-  const bool person = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-  if (context.arguments().has("--yes") || context.wants_json() || !person) return true;
-  std::fputs(translate({N_("Do it? [y/N] ")}).c_str(), stdout);
-  std::fflush(stdout);
-  int first = std::getchar();
-  for (int letter = first; letter != '\n' && letter != EOF;) letter = std::getchar();
-  if (first == 'y' || first == 'Y') return true;
-  context.say({N_("Nothing was changed.")});
-  return false;
-}
-
-Result<ExitStatus> nothing_to_do(const CommandContext& context, const PreparedSetup& setup,
-                                 bool dry_run) {
-  for (const Message& remark : setup.preparation.remarks) context.say(remark);
-  if (setup.waiting.empty()) {
-    context.print_json(json_of(setup, "in-place", dry_run));
-    context.say({N_("{gpu} is set up for {way} already; nothing was changed."),
-                 {{"gpu", setup.gpu_name}, {"way", setup.way}}});
-    return ExitStatus::Done;
-  }
-  context.print_json(json_of(setup, "waiting", dry_run));
-  context.say({N_("{gpu} is set up for {way} already; a restart is needed before it counts."),
-               {{"gpu", setup.gpu_name}, {"way", setup.way}}});
-  return ExitStatus::NeedsReboot;
-}
-
-Result<ExitStatus> make_permanent(CommandContext& context, HostWriter& host,
-                                  Transactions& transactions, const PreparedSetup& setup) {
-  TRY(refuse_beside_package_manager(host));
-  const ApplyReport report = TRY(transactions.apply(setup.plan));
-  Json json = json_of(setup, "applied", false);
-  json.set("trial", nullptr);
-  json.set("transaction", report.transaction);
-  context.print_json(json);
-  context.say({N_("Done (transaction {number}); “cleave setup --undo” takes it back."),
-               {{"number", report.transaction}}});
-  if (!setup.plan.needs_reboot()) return ExitStatus::Done;
-  context.say({N_("Restart, so that it counts.")});
-  return ExitStatus::NeedsReboot;
-}
-
-Result<std::string> random_digits() {
-  const std::string uuid = TRY(random_uuid());
-  return uuid.substr(0, 8);
-}
-
-Json json_of(const PreparedTrial& trial) {
-  return Json::object({{"once", trial.trial.once},
-                       {"title", trial.title},
-                       {"plan", to_json(trial.plan)}});
-}
-
-void say_next_steps(const CommandContext& context, const PreparedTrial& trial) {
-  if (!trial.trial.once) {
-    context.say(trial.why_not_once);
-    context.say({N_("So restart and choose “{title}” in the boot menu (hold Shift or press Esc if "
-                    "none is shown)."),
-                 {{"title", trial.title}}});
-  } else {
-    context.say({N_("Restart to try it. If it works it is made permanent; if not, or if the "
-                    "machine hangs, switch it off and on: it starts as before.")});
-  }
-  context.say({N_("“cleave setup --status” tells where it stands.")});
-}
-
-Result<ExitStatus> try_once(CommandContext& context, HostWriter& host, Transactions& transactions,
-                            const PreparedSetup& setup, const PreparedTrial& trial) {
-  TRY(refuse_beside_package_manager(host));
-  const ApplyReport report = TRY(transactions.apply(trial.plan));
-  Json json = json_of(setup, "trial", false);
-  json.set("trial", json_of(trial));
-  json.set("transaction", report.transaction);
-  context.print_json(json);
-  say_next_steps(context, trial);
-  return ExitStatus::NeedsReboot;
-}
-
-bool trial_waits(const SetupStatus& status) {
-  for (const SetupTransaction& each : status.applied) {
-    if (each.record.plan.kind == kTrialPlan) return true;
-  }
-  return false;
-}
-
-struct Prepared {
-  PreparedSetup setup;
-  std::optional<PreparedTrial> trial;  // empty: it is made permanent at once
-  std::optional<Error> no_trial;       // a trial is wanted, and cannot be had
-};
-
-Result<Prepared> prepare(const CommandContext& context, const HostReader& host, Facts facts,
-                         const std::string& state) {
-  const DiagnosisScope scope = TRY(read_scope(context.arguments(), facts));
-  Prepared prepared{
-      .setup = TRY(prepare_setup(host, std::move(facts), {.way = scope.way, .gpu = scope.gpu})),
-      .trial = std::nullopt,
-      .no_trial = std::nullopt};
-  const bool at_once =
-      context.arguments().has("--no-trial") || !prepared.setup.plan.needs_reboot();
-  if (at_once) return prepared;
-  const std::string program = TRY(own_program());
-  const std::string random = TRY(random_digits());
-  Result<PreparedTrial> trial = prepare_trial(host, prepared.setup, state, program, random);
-  if (trial) {
-    prepared.trial = std::move(*trial);
-  } else {
-    prepared.no_trial = std::move(trial).error();
-  }
-  return prepared;
-}
-
-void show(const CommandContext& context, const Prepared& prepared) {
-  const std::size_t width = terminal_width();
-  say_lines(context, setup_lines(prepared.setup, width));
-  if (!prepared.trial) return;
-  context.say_text("");
-  say_lines(context, trial_lines(*prepared.trial, prepared.setup.texts, width));
-}
-
-Result<ExitStatus> show_only(const CommandContext& context, const Prepared& prepared) {
-  if (prepared.setup.plan.empty()) return nothing_to_do(context, prepared.setup, true);
-  show(context, prepared);
-  if (prepared.no_trial) return *prepared.no_trial;
-  Json json = json_of(prepared.setup, "planned", true);
-  json.set("trial", prepared.trial ? json_of(*prepared.trial) : Json());
-  context.print_json(json);
-  return ExitStatus::Done;
-}
-
-// What a captured machine would be changed in.
-Result<ExitStatus> show_for_machine(const CommandContext& context, const std::string& machine) {
-  const auto host = TRY(open_machine(machine));
-  return show_only(context,
-                   TRY(prepare(context, *host, read_facts(*host), kStateDirectory)));
-}
-
-Result<ExitStatus> set_up(CommandContext& context, HostWriter& host, bool dry_run) {
-  const std::string state = TRY(state_directory(host));
-  Transactions transactions(host, state);
-  if (!dry_run) TRY(recover_first(context, transactions));
-  if (trial_waits(TRY(setup_status(host, transactions)))) return show_status(context, host);
-
-  const Prepared prepared =
-      TRY(prepare(context, host, read_facts(host, fact_places(host)), state));
-  if (dry_run) return show_only(context, prepared);
-  if (prepared.setup.plan.empty()) return nothing_to_do(context, prepared.setup, false);
-  show(context, prepared);
-  if (prepared.no_trial) return *prepared.no_trial;
-  if (!is_agreed(context)) return ExitStatus::NotReady;
-  if (!prepared.trial) return make_permanent(context, host, transactions, prepared.setup);
-  return try_once(context, host, transactions, prepared.setup, *prepared.trial);
 }
 
 bool contradicts_itself(const Arguments& arguments) {
@@ -290,14 +55,32 @@ bool contradicts_itself(const Arguments& arguments) {
          (arguments.has("--from") && acts);
 }
 
+Result<ExitStatus> begin(CommandContext& context, HostWriter& host) {
+  Transactions transactions(host, TRY(state_directory(host)));
+  TRY(recover_first(context, transactions));
+  if (TRY(trial_waits(host, transactions))) return show_setup_status(context, host);
+  Facts facts = read_facts(host, fact_places(host));
+  const SetupWish wish{.scope = TRY(read_scope(context.arguments(), facts)),
+                       .no_trial = context.arguments().has("--no-trial")};
+  return set_up(context, host, std::move(facts), wish);
+}
+
+Result<ExitStatus> show_only(CommandContext& context, const HostReader& host, Facts facts) {
+  const SetupWish wish{.scope = TRY(read_scope(context.arguments(), facts)),
+                       .no_trial = context.arguments().has("--no-trial")};
+  return show_setup(context, host, std::move(facts), wish);
+}
+
 Result<ExitStatus> act(CommandContext& context) {
   if (const auto machine = context.arguments().get("--from")) {
-    return show_for_machine(context, *machine);
+    const auto captured = TRY(open_machine(*machine));
+    return show_only(context, *captured, read_facts(*captured));
   }
   HostWriter* host = TRY(changeable_host(context));
   const bool dry_run = context.arguments().has("--dry-run");
   if (context.arguments().has("--undo")) return undo(context, *host, dry_run);
-  return set_up(context, *host, dry_run);
+  if (dry_run) return show_only(context, *host, read_facts(*host, fact_places(*host)));
+  return begin(context, *host);
 }
 
 Result<ExitStatus> run(CommandContext& context) {
@@ -305,7 +88,7 @@ Result<ExitStatus> run(CommandContext& context) {
     context.warn({N_("These options contradict each other.")});
     return ExitStatus::BadUsage;
   }
-  if (context.arguments().has("--status")) return show_status(context, *TRY(context.host()));
+  if (context.arguments().has("--status")) return show_setup_status(context, *TRY(context.host()));
   Result<ExitStatus> status = act(context);
   if (status) return status;
   if (const auto answer = answered(context, status.error())) return *answer;

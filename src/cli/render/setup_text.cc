@@ -180,13 +180,15 @@ std::vector<std::string> status_lines(const SetupStatus& status, std::size_t wid
 std::vector<std::string> trial_report_lines(const TrialReport& report, std::size_t width) {
   Lines all;
   if (report.result == TrialResult::Confirmed) {
-    add(all, {N_("cleave: {way} worked at the start that tried it, and is set up for good."),
-              {{"way", report.way}}},
+    add(all,
+        {N_("cleave: {way} worked at the start that tried it, and is set up for good."),
+         {{"way", report.way}}},
         width);
   }
   if (report.result != TrialResult::Failed) return all;
-  add(all, {N_("cleave: {way} was tried and did not work; everything is as it was before."),
-            {{"way", report.way}}},
+  add(all,
+      {N_("cleave: {way} was tried and did not work; everything is as it was before."),
+       {{"way", report.way}}},
       width);
   for (const Message& reason : report.reasons) add(all, reason, width, 2);
   if (report.restart) {

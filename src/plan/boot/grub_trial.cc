@@ -28,7 +28,7 @@ std::optional<Message> why_not_once(const BootFacts& boot, std::string_view menu
     return Message(N_("GRUB's menu does not look at what is to start next."));
   }
   if (!boot.grub_environment.is_known()) {
-    return Message(N_("GRUB has no memory on this system (grubenv)."));
+    return Message(N_("GRUB has no memory here (grubenv)."));
   }
   const BootFileSystem* system = boot.grub_file_system.value();
   if (system == nullptr) {
@@ -91,8 +91,8 @@ std::optional<std::string> changed_entry(std::string_view text,
 
 // Of a loader entry, whose paths GRUB takes from the file system that it has found already.
 std::string entry_of_files(const BootEntry& entry, const std::vector<std::string>& words) {
-  std::string text = format("menuentry '{}' --unrestricted $menuentry_id_option '{}' {{\n",
-                            kTrialTitle, kTrialId);
+  std::string text =
+      format("menuentry '{}' --unrestricted $menuentry_id_option '{}' {{\n", kTrialTitle, kTrialId);
   text += format("\tlinux {} {} {}\n", entry.kernel, entry.arguments, join(words, " "));
   if (!entry.initrds.empty()) text += format("\tinitrd {}\n", join(entry.initrds, " "));
   return text + "}\n";
@@ -167,8 +167,9 @@ Result<TrialEntry> try_with_grub(const ArgumentsRequest& request) {
   TRY(check_words(request.words));
   const std::string* menu = text_of(request, request.facts.boot.grub_config.source());
   if (menu == nullptr || menu->find("custom.cfg") == std::string::npos) {
-    return unsupported_trial({N_("GRUB's menu on this system reads no entries of others "
-                                 "(custom.cfg).")});
+    return unsupported_trial(
+        {N_("GRUB's menu on this system reads no entries of others "
+            "(custom.cfg).")});
   }
   const GrubEnvironment environment = request.facts.boot.grub_environment.value_or({});
   const auto pending = environment.find("next_entry");

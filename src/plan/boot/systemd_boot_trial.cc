@@ -91,8 +91,9 @@ Result<TrialEntry> try_with_systemd_boot(const ArgumentsRequest& request) {
   const std::string path = entry.source.substr(0, entry.source.rfind('/') + 1) + kFile;
   trial.changes.push_back(entry_file(path, trial_text(*before, words_for(request, entry))));
   if (!request.facts.boot.has_tool("bootctl")) {
-    trial.why_not_once = {N_("The tool bootctl is not there, which tells systemd-boot what to "
-                             "start next.")};
+    trial.why_not_once = {
+        N_("The tool bootctl is not there, which tells systemd-boot what to "
+           "start next.")};
     return trial;
   }
   trial.once = true;

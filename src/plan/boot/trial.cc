@@ -11,8 +11,9 @@ Error unsupported_trial(Message why) {
   Error error;
   error.code = ErrorCode::Unsupported;
   error.message = std::move(why);
-  error.remedy = {N_("“cleave setup --no-trial” makes the change for good; “cleave setup --undo” "
-                     "takes it back.")};
+  error.remedy = {
+      N_("“cleave setup --no-trial” makes the change for good; “cleave setup --undo” "
+         "takes it back.")};
   return error;
 }
 

@@ -114,10 +114,10 @@ void keep(const MemoryHost& before, MemoryHost& after, const char* below) {
 MemoryHost restarted(const MemoryHost& before, const std::string& command_line,
                      const std::string& boot = "22222222-0000-4000-8000-000000000000") {
   const bool on = command_line.find(kWord) != std::string::npos;
-  MemoryHost host = machine_of(std::string("== include boot-ubuntu-cloud.machine\n") +
-                               (on ? "== include comet-lake-ready.machine\n" : "") +
-                               "== /proc/cmdline\n" + command_line + "\n" +
-                               "== /proc/sys/kernel/random/boot_id\n" + boot + "\n");
+  MemoryHost host =
+      machine_of(std::string("== include boot-ubuntu-cloud.machine\n") +
+                 (on ? "== include comet-lake-ready.machine\n" : "") + "== /proc/cmdline\n" +
+                 command_line + "\n" + "== /proc/sys/kernel/random/boot_id\n" + boot + "\n");
   for (const auto& [path, text] : files_of(host)) {
     if (text.starts_with("-> ")) continue;
     EXPECT_TRUE(host.remove_file(path)) << path;
@@ -149,7 +149,8 @@ std::string next_command_line(const MemoryHost& host) {
 }
 
 Result<PreparedSetup> prepared(const MemoryHost& host) {
-  return prepare_setup(host, read_facts(host), {.way = "gvt-g", .gpu = std::nullopt});
+  return prepare_setup(host, read_facts(host),
+                       {.way = "gvt-g", .gpu = std::nullopt, .program = kProgram});
 }
 
 Result<void> begin_trial(MemoryHost& host) {
@@ -246,8 +247,8 @@ TEST(Setup, RefusesFilesThatDidNotStartTheSystem) {
 
 TEST(Setup, RefusesWhatTheMachineCannotHave) {
   MemoryHost host = testing::load_machine("tiger-lake");
-  const auto setup =
-      prepare_setup(host, read_facts(host), {.way = "gvt-g", .gpu = std::nullopt});
+  const auto setup = prepare_setup(host, read_facts(host),
+                                   {.way = "gvt-g", .gpu = std::nullopt, .program = kProgram});
   ASSERT_FALSE(setup);
   EXPECT_EQ(setup.error().code, ErrorCode::Unsupported);
   EXPECT_FALSE(setup.error().remedy.empty());
@@ -269,8 +270,8 @@ TEST(Trial, ChangesNothingButTheNextStart) {
   ASSERT_TRUE(begin_trial(host));
   EXPECT_EQ(*host.read_file("/boot/grub/grub.cfg"), start.at("/boot/grub/grub.cfg"));
   const std::string next = next_command_line(host);
-  for (const char* word : {kWord, "modules_load=kvmgt", "kvm.ignore_msrs=1", "panic=30",
-                           "cleave.trial=0badcafe"}) {
+  for (const char* word :
+       {kWord, "modules_load=kvmgt", "kvm.ignore_msrs=1", "panic=30", "cleave.trial=0badcafe"}) {
     EXPECT_NE(next.find(word), std::string::npos) << word << " in " << next;
   }
   const auto waiting = settle(host);
@@ -347,8 +348,7 @@ TEST(Trial, SurvivesAPowerCutAtEveryStepOfItsEnd) {
     tried.stop_at_effect(n);
     (void)settle(tried);
     // The next start is a usual one; it gets the arguments if they are permanent by then.
-    const bool permanent =
-        tried.read_file("/boot/grub/grub.cfg")->find(kWord) != std::string::npos;
+    const bool permanent = tried.read_file("/boot/grub/grub.cfg")->find(kWord) != std::string::npos;
     MemoryHost after = restarted(tried, permanent ? normal + " " + kWord : normal,
                                  "33333333-0000-4000-8000-000000000000");
     const auto report = settle(after);
