@@ -38,10 +38,10 @@ class GvtGWay final : public MediatedDeviceWay {
   // On every GPU: that another vendor's has no GVT-g is an answer, too.
   [[nodiscard]] bool applies_to(const PciDevice& gpu) const override { return gpu.is_gpu(); }
   [[nodiscard]] std::span<const Mode> modes() const override { return kModes; }
-  [[nodiscard]] Result<Preparation> prepare(const Facts& facts, const PciDevice& gpu,
-                                            const Mode& mode) const override;
 
  protected:
+  [[nodiscard]] Result<Preparation> wants(const Facts& facts, const PciDevice& gpu,
+                                          const Mode& mode) const override;
   [[nodiscard]] Error parent_missing(const Facts& facts, const std::string& name) const override;
 };
 
@@ -67,8 +67,8 @@ bool is_switched_on_elsewhere(const Subject& subject) {
   return arrived != nullptr && arrived->check(subject).kind == OutcomeKind::Pass;
 }
 
-Result<Preparation> GvtGWay::prepare(const Facts& facts, const PciDevice& gpu,
-                                     const Mode& /*mode*/) const {
+Result<Preparation> GvtGWay::wants(const Facts& facts, const PciDevice& gpu,
+                                   const Mode& /*mode*/) const {
   const Subject subject{.facts = facts, .gpu = &gpu};
   Preparation all;
   if (!is_switched_on_elsewhere(subject)) all.arguments.push_back(enable_gvt());
@@ -86,7 +86,8 @@ Result<Preparation> GvtGWay::prepare(const Facts& facts, const PciDevice& gpu,
                      "not have; without this the guest stops.")},
        .cost = {N_("Of any guest's reads of unknown registers nothing is seen any more but a line "
                    "in the kernel log.")}});
-  merge(all, vfio_rights(facts));
+  merge(all, vfio_rights(facts, N_("This system has no group {group}: its devices stay with root, "
+                                   "and “cleave vgpu create --for USER” gives one away.")));
   if (const auto off = igfx_off_remark(facts)) all.remarks.push_back(*off);
   return all;
 }

@@ -1,6 +1,17 @@
 // Whole passthrough: one VM has the GPU, the host does without.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
 #include "analysis/intel_gpu.h"
+#include "base/format.h"
+#include "base/text.h"
+#include "facts/boot_loader.h"
+#include "plan/host_files.h"
+#include "ways/preparing.h"
 #include "ways/ways.h"
+#include "ways/whole_devices.h"
 
 namespace cleave {
 namespace {
@@ -100,7 +111,170 @@ class PassthroughWay final : public Way {
   [[nodiscard]] const char* id() const override { return "passthrough"; }
   [[nodiscard]] bool applies_to(const PciDevice& gpu) const override { return gpu.is_gpu(); }
   [[nodiscard]] std::span<const Mode> modes() const override { return kModes; }
+
+ protected:
+  [[nodiscard]] Result<Preparation> wants(const Facts& facts, const PciDevice& gpu,
+                                          const Mode& mode) const override;
 };
+
+// The GPU and the other functions of its card, which a VM gets with it. Virtual functions are no
+// part of the card.
+std::vector<const PciDevice*> functions_of(const Facts& facts, const PciDevice& gpu) {
+  std::vector<const PciDevice*> functions;
+  const auto* devices = facts.pci_devices.value();
+  if (devices == nullptr) return functions;
+  for (const PciDevice& device : *devices) {
+    PciAddress place = device.address;
+    place.function = gpu.address.function;
+    if (place != gpu.address || device.is_bridge() || device.is_virtual_function) continue;
+    functions.push_back(&device);
+  }
+  return functions;
+}
+
+// What graphics cards are made of: the GPU, sound (0403h), and the USB-C socket of some with its
+// own controllers (0C03h, 0C80h), all of one vendor. The graphics of Ryzen processors (1002h) share
+// their place with the machine's USB and its security processor (1080h; both 1022h), which the host
+// cannot do without.
+bool is_part_of_card(const PciDevice& device, const PciDevice& gpu) {
+  constexpr std::array<std::uint32_t, 3> kParts = {0x0403, 0x0C03, 0x0C80};
+  const bool known =
+      device.is_gpu() || std::ranges::find(kParts, device.class_code >> 8U) != kParts.end();
+  return known && device.vendor_id == gpu.vendor_id;
+}
+
+// What is at the card's place and no part of it.
+std::string strangers_beside(const Facts& facts, const PciDevice& gpu) {
+  std::vector<std::string> strangers;
+  for (const PciDevice* function : functions_of(facts, gpu)) {
+    if (!is_part_of_card(*function, gpu)) strangers.push_back(to_text(function->address));
+  }
+  return join(strangers, ", ");
+}
+
+// Why the GPU is left to its driver at boot; empty: it can be bound. An integrated GPU is the
+// host's screen more often than not, and bound at boot it would be lost without a VM, too.
+std::optional<Message> stays_with_driver(const Facts& facts, const PciDevice& gpu) {
+  if (is_igd(gpu)) {
+    return Message(
+        N_("It stays with its driver at boot: the host draws on it until a VM starts, "
+           "and has no screen on it while the VM runs."));
+  }
+  const Rule* display = find_rule("passthrough.host_display");
+  const OutcomeKind free = display == nullptr ? OutcomeKind::Unknown
+                                              : display->check({.facts = facts, .gpu = &gpu}).kind;
+  if (free == OutcomeKind::Fail) {
+    return Message(
+        N_("It stays with its driver at boot: the host shows its own screen on it, and "
+           "has none while a VM runs that has this GPU."));
+  }
+  if (free != OutcomeKind::Pass) {
+    return Message(
+        N_("It stays with its driver at boot: whether the host shows its own screen on "
+           "it could not be seen."));
+  }
+  if (fails("passthrough.group_members", {.facts = facts, .gpu = &gpu})) {
+    return Message(
+        N_("It stays with its driver at boot as long as other devices are in its IOMMU "
+           "group: no VM can have it so."));
+  }
+  const std::string strangers = strangers_beside(facts, gpu);
+  if (strangers.empty()) return std::nullopt;
+  return Message(N_("It stays with its driver at boot: {devices} at the same place are no parts of "
+                    "a graphics card, and the host may need them."),
+                 {{"devices", strangers}});
+}
+
+// By address, because two cards can have the same id; with the id beside it, because after a change
+// of the hardware another device can have the address. driver_override keeps every other driver
+// away, whichever is loaded first, so no order of modules (softdep) is needed; drivers_probe binds
+// where vfio-pci was loaded before the rule was read (Documentation/ABI/testing/sysfs-bus-pci,
+// sysfs-bus; “[subsystem/pci]”: udev(7)).
+HostLine bound_at_boot(const PciDevice& device, bool is_the_gpu) {
+  HostLine line;
+  line.file = HostFile::Udev;
+  line.line = format(R"(ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{}", ATTR{{vendor}}=="{:#06x}", )"
+                     R"(ATTR{{device}}=="{:#06x}", ATTR{{driver_override}}="vfio-pci", )"
+                     R"(ATTR{{[subsystem/pci]drivers_probe}}="$kernel")",
+                     to_text(device.address), device.vendor_id, device.device_id);
+  if (is_the_gpu) {
+    line.reason = {
+        N_("A desktop opens every GPU that has a driver, and such a GPU cannot safely be "
+           "taken away from it. So vfio-pci has it from the start.")};
+    line.cost = {
+        N_("From the next start on the host has nothing of this GPU, whether a VM runs or "
+           "not.")};
+  } else {
+    line.reason = {N_("It is part of the same card, and a VM gets the card as a whole.")};
+    line.cost = {N_("The host cannot use this part of the card any more.")};
+  }
+  return line;
+}
+
+// How the tools take the rule along. initramfs-tools copies all of /etc/udev/rules.d (hooks/udev);
+// dracut and mkinitcpio take what their settings name (95udev-rules/module-setup.sh, install/udev).
+Message in_initramfs(const Facts& facts, const std::string& driver) {
+  const InitramfsTool tool = find_initramfs_tool(facts);
+  const std::string rule = path_of(HostFile::Udev);
+  const std::vector<Field> fields = {{"driver", driver}, {"command", "sudo " + tool.command}};
+  if (tool.name == "initramfs-tools") {
+    return {N_("If the initramfs loads {driver}, the rule counts only after the initramfs is built "
+               "anew: {command}"),
+            fields};
+  }
+  std::vector<Field> more = fields;
+  if (tool.name == "dracut") {
+    more.emplace_back("setting", format(R"(install_items+=" {} ")", rule));
+    more.emplace_back("file", "/etc/dracut.conf.d/cleave.conf");
+  } else if (tool.name == "mkinitcpio") {
+    more.emplace_back("setting", format("FILES+=({})", rule));
+    more.emplace_back("file", "/etc/mkinitcpio.conf");
+  } else {
+    return {N_("If the initramfs loads {driver}, that takes the GPU before the rule is read: keep "
+               "it out of the initramfs, or put {rule} into it."),
+            {{"driver", driver}, {"rule", rule}}};
+  }
+  return {N_("If the initramfs loads {driver}, the rule counts only once it is in there, too: put "
+             "{setting} into {file}, then: {command}"),
+          more};
+}
+
+Preparation binding(const Facts& facts, const PciDevice& gpu) {
+  Preparation all;
+  if (auto why = stays_with_driver(facts, gpu)) {
+    all.remarks.push_back(*std::move(why));
+    return all;
+  }
+  for (const PciDevice* function : functions_of(facts, gpu)) {
+    all.lines.push_back(bound_at_boot(*function, function->address == gpu.address));
+  }
+  const std::string driver = gpu.driver.value_or("");
+  if (!driver.empty() && driver != "vfio-pci") all.remarks.push_back(in_initramfs(facts, driver));
+  return all;
+}
+
+// Of several values the last one counts, and the command line comes behind modprobe.d's
+// (modprobe(8)): what is there stays, and does nothing any more.
+Preparation vga_ranges(const Facts& facts, const PciDevice& gpu) {
+  Preparation all;
+  const bool taken = fails("passthrough.disable_vga", {.facts = facts, .gpu = &gpu});
+  if (!is_igd(gpu) || (!taken && given_value(facts, "vfio-pci.disable_vga").empty())) return all;
+  all.arguments.push_back(
+      {.word = "vfio-pci.disable_vga=0",
+       .reason = {N_("vfio-pci is told to take the VGA ranges away, which integrated graphics need "
+                     "in a VM.")},
+       .cost = {N_("Other GPUs that are handed to VMs keep their VGA ranges, too.")}});
+  return all;
+}
+
+Result<Preparation> PassthroughWay::wants(const Facts& facts, const PciDevice& gpu,
+                                          const Mode& /*mode*/) const {
+  Preparation all = TRY(iommu_for(facts, gpu));
+  merge(all, vga_ranges(facts, gpu));
+  merge(all, vfio_pci_for(facts));
+  merge(all, binding(facts, gpu));
+  return all;
+}
 
 }  // namespace
 

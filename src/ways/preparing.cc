@@ -1,7 +1,10 @@
 #include "ways/preparing.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
+#include "analysis/rules/checks.h"
 #include "base/text.h"
 
 namespace cleave {
@@ -39,6 +42,28 @@ HostLine desktop_limit() {
           .cost = {}};
 }
 
+// Needs that a person has to meet before anything else: without them what cleave writes is of no
+// use, or takes the host's screen away (xe without its firmware, a module that is refused). The
+// arguments of vfio_ids are a person's, and cleave takes nothing off the command line.
+constexpr std::array<std::string_view, 12> kFirst = {
+    "gvt_g.kernel_span",       "gvt_g.kernel_config",   "gvt_g.vfio_ids",
+    "sr_iov.kernel",           "sr_iov.in_tree_driver", "sr_iov.dkms_module",
+    "sr_iov.firmware_file",    "host.signed_modules",   "passthrough.module_vfio_pci",
+    "virtio_gpu.kernel_blobs", "virtio_gpu.venus",      "virtio_gpu.native_context"};
+
+bool comes_first(const Rule& rule) {
+  switch (rule.fixer) {
+    case Fixer::Firmware:
+    case Fixer::Vendor:
+    case Fixer::Nobody:
+      return true;
+    case Fixer::Cleave:
+    case Fixer::User:
+      break;
+  }
+  return std::ranges::find(kFirst, std::string_view(rule.id)) != kFirst.end();
+}
+
 bool has_group(const Facts& facts) { return facts.user.group(kGroup) != nullptr; }
 
 }  // namespace
@@ -48,6 +73,35 @@ bool fails(std::string_view rule, const Subject& subject) {
   return row != nullptr && row->check(subject).kind == OutcomeKind::Fail;
 }
 
+std::optional<Error> what_comes_first(const std::vector<const Finding*>& deciding) {
+  std::optional<Error> error;
+  for (const Finding* finding : deciding) {
+    const Rule& rule = *finding->rule;
+    if (finding->outcome.kind != OutcomeKind::Fail || !comes_first(rule)) continue;
+    const Message why = {rule.why, finding->outcome.arguments};
+    if (error) {
+      error->context.push_back(why);
+    } else {
+      error = refusal(why, {rule.remedy, finding->outcome.arguments});
+    }
+  }
+  return error;
+}
+
+std::vector<Message> left_to_people(const Finding& finding) {
+  const Rule& rule = *finding.rule;
+  if (finding.outcome.kind != OutcomeKind::Fail || rule.fixer != Fixer::User) return {};
+  return {{rule.why, finding.outcome.arguments}, {rule.remedy, finding.outcome.arguments}};
+}
+
+Error refusal(Message why, Message remedy) {
+  Error error;
+  error.code = ErrorCode::Unsupported;
+  error.message = std::move(why);
+  error.remedy = std::move(remedy);
+  return error;
+}
+
 HostLine module_at_boot(std::string name, Message reason) {
   return {.file = HostFile::ModulesLoad,
           .line = std::move(name),
@@ -55,13 +109,31 @@ HostLine module_at_boot(std::string name, Message reason) {
           .cost = {}};
 }
 
-Preparation vfio_rights(const Facts& facts) {
+std::string given_value(const Facts& facts, std::string_view name) {
+  const KernelCommandLine* line = facts.kernel.command_line.value();
+  return line == nullptr ? "" : line->last_value(name).value_or("");
+}
+
+std::string list_with(std::string_view list, std::string_view item, std::string_view contrary) {
+  std::vector<std::string> kept;
+  bool there = false;
+  bool contradicts = false;
+  for (const std::string_view one : split(list, ',')) {
+    const std::string word = lower_case(one);
+    there = there || word == item;
+    contradicts = contradicts || word == contrary;
+    if (!one.empty() && word != item && word != contrary) kept.emplace_back(one);
+  }
+  // Unchanged to the byte, so that it is recognised as what is there already.
+  if (there && !contradicts) return std::string(list);
+  kept.emplace_back(item);
+  return join(kept, ",");
+}
+
+Preparation vfio_rights(const Facts& facts, const char* without_group) {
   Preparation rights;
   if (!has_group(facts)) {
-    rights.remarks.push_back(
-        {N_("This system has no group {group}: its devices stay with root, and “cleave vgpu create "
-            "--for USER” gives one away."),
-         {{"group", kGroup}}});
+    rights.remarks.push_back({without_group, {{"group", kGroup}}});
     return rights;
   }
   rights.lines = {node_rights(), login_limit(), desktop_limit()};
@@ -69,18 +141,11 @@ Preparation vfio_rights(const Facts& facts) {
 }
 
 std::optional<Message> igfx_off_remark(const Facts& facts) {
-  const KernelCommandLine* line = facts.kernel.command_line.value();
-  if (line == nullptr) return std::nullopt;
-  for (const KernelArgument& argument : line->arguments) {
-    if (argument.name != "intel_iommu" || !argument.value) continue;
-    for (const std::string_view item : split(*argument.value, ',')) {
-      if (item != "igfx_off") continue;
-      return Message(N_("{argument} stays as it is: igfx_off leaves the integrated GPU out of the "
-                        "IOMMU, which GVT-g does not need."),
-                     {{"argument", "intel_iommu=" + *argument.value}});
-    }
-  }
-  return std::nullopt;
+  const auto told = argument_igfx_off(facts);
+  if (!told) return std::nullopt;
+  return Message(N_("{argument} stays as it is: igfx_off leaves the integrated GPU out of the "
+                    "IOMMU, which GVT-g does not need."),
+                 {{"argument", told->text}});
 }
 
 }  // namespace cleave

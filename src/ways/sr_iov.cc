@@ -1,8 +1,14 @@
 // SR-IOV: the GPU makes virtual functions, PCI devices of their own.
+#include <algorithm>
+#include <string>
 #include <string_view>
 
 #include "analysis/intel_gpu.h"
+#include "base/format.h"
+#include "base/text.h"
+#include "ways/preparing.h"
 #include "ways/ways.h"
+#include "ways/whole_devices.h"
 
 namespace cleave {
 namespace {
@@ -140,7 +146,198 @@ class SrIovWay final : public Way {
   [[nodiscard]] const char* id() const override { return "sr-iov"; }
   [[nodiscard]] bool applies_to(const PciDevice& gpu) const override { return gpu.is_gpu(); }
   [[nodiscard]] std::span<const Mode> modes() const override { return kModes; }
+
+ protected:
+  [[nodiscard]] Result<Preparation> wants(const Facts& facts, const PciDevice& gpu,
+                                          const Mode& mode) const override;
+  [[nodiscard]] bool settles(std::string_view rule, const Preparation& wanted) const override;
 };
+
+bool is_mode(const Mode& mode, std::string_view id) { return mode.id == id; }
+
+// The argument or file that keeps a module from being loaded: the kernel's own list
+// (kernel/module), or one of modprobe (modprobe(8), modprobe.d(5)).
+std::optional<std::string> kept_from_loading(const Facts& facts, std::string_view module) {
+  for (const char* name : {"module_blacklist", "modprobe.blacklist"}) {
+    const std::string list = given_value(facts, name);
+    const auto items = split(list, ',');
+    if (std::ranges::find(items, module) != items.end()) return format("{}={}", name, list);
+  }
+  const ModprobeFacts* modprobe = facts.platform.modprobe.value();
+  if (modprobe == nullptr) return std::nullopt;
+  const auto file = modprobe->blacklisted.find(module);
+  if (file == modprobe->blacklisted.end()) return std::nullopt;
+  return file->second;
+}
+
+// Taking the GPU from the other driver would leave the host without a picture.
+Result<void> may_load(const Facts& facts, const char* driver) {
+  const auto by = kept_from_loading(facts, driver);
+  if (!by) return {};
+  return refusal(
+      {N_("{place} keeps {driver} from being loaded, which makes the functions in this "
+          "mode: the GPU would be left without a driver."),
+       {{"place", *by}, {"driver", driver}}},
+      {N_("Take {driver} out of {place} and restart."), {{"place", *by}, {"driver", driver}}});
+}
+
+// A number of the person's own is kept.
+KernelWord max_vfs(const Facts& facts, std::string_view module) {
+  // What the chips of Tiger to Raptor Lake have (README of i915-sriov-dkms).
+  constexpr std::uint32_t kUsual = 7;
+  const std::string name = format("{}.max_vfs", module);
+  const auto given = parse_unsigned<std::uint32_t>(given_value(facts, name));
+  return {.word = format("{}={}", name, given.value_or(0) > 0 ? *given : kUsual),
+          .reason = {N_("This is the most functions that the driver makes; it is told to make "
+                        "none, or does so by itself.")},
+          .cost = {N_("Until a function is made, nothing. Each one that there is keeps the GPU "
+                      "awake.")}};
+}
+
+// xe.force_probe=* and a list that names the GPU stay as they are.
+std::string xe_list(const Facts& facts, const std::string& id) {
+  const std::string given = given_value(facts, "xe.force_probe");
+  return given == "*" ? given : list_with(given, id, "!" + id);
+}
+
+KernelWord xe_takes(const Facts& facts, const std::string& id) {
+  return {.word = "xe.force_probe=" + xe_list(facts, id),
+          .reason = {N_("xe leaves a GPU of this generation to i915 unless it is told otherwise.")},
+          .cost = {N_("The host draws with xe, too, which its makers do not support on this "
+                      "generation: look whether your screen and sleep work with it.")}};
+}
+
+KernelWord i915_leaves(const Facts& facts, const std::string& id) {
+  const std::string list = given_value(facts, "i915.force_probe");
+  return {
+      .word = "i915.force_probe=" + list_with(list, "!" + id, id),
+      .reason = {N_("i915 must leave the GPU to xe, whichever of them is loaded first.")},
+      .cost = {N_("If xe fails, i915 does not step in: then take both arguments off in the boot "
+                  "loader's menu.")}};
+}
+
+// Whether xe has the GPU, or shall have it, because of arguments; not where it was built so.
+bool wants_force_probe(const Facts& facts, const PciDevice& gpu) {
+  const IntelGpu* known = find_intel_gpu(gpu.device_id);
+  if (known == nullptr || known->sriov != IntelSriov::XeForceProbe) return false;
+  return fails("sr_iov.force_probe", {.facts = facts, .gpu = &gpu}) ||
+         !given_value(facts, "xe.force_probe").empty();
+}
+
+Result<Preparation> xe_wants(const Facts& facts, const PciDevice& gpu) {
+  TRY(may_load(facts, "xe"));
+  Preparation all;
+  if (wants_force_probe(facts, gpu)) {
+    const std::string id = format("{:04x}", gpu.device_id);
+    all.arguments = {xe_takes(facts, id), i915_leaves(facts, id)};
+  }
+  const bool none = fails("sr_iov.max_vfs", {.facts = facts, .gpu = &gpu});
+  if (none || !given_value(facts, "xe.max_vfs").empty()) {
+    all.arguments.push_back(max_vfs(facts, "xe"));
+  }
+  return all;
+}
+
+KernelWord without(const Facts& facts, const char* other, Message cost) {
+  // Of several the last one counts (kernel/module/main.c, module_blacklist): what is listed stays.
+  const std::string list = given_value(facts, "module_blacklist");
+  return {.word = "module_blacklist=" + list_with(list, other, ""),
+          .reason = {N_("i915-sriov-dkms brings an i915 and an xe; one of them has to stay away "
+                        "from the GPU.")},
+          .cost = std::move(cost)};
+}
+
+KernelWord with_guc(const Facts& facts) {
+  // Bit 0 is submission by the GuC (ENABLE_GUC_SUBMISSION, i915_params.h), 3 both firmwares.
+  const std::string name = "i915.enable_guc";
+  const auto given = parse_unsigned<std::uint32_t>(given_value(facts, name));
+  const std::uint32_t value = given && (*given & 1U) != 0 ? *given : 3;
+  return {.word = format("{}={}", name, value),
+          .reason = {N_("Virtual functions are scheduled by the GPU's own firmware, the GuC.")},
+          .cost = {N_("GVT-g is out of the question with it; the chips that have functions have no "
+                      "GVT-g.")}};
+}
+
+// The package's xe is the other half of its README; who has set it up so keeps it.
+Preparation dkms_xe_wants(const Facts& facts, const PciDevice& gpu) {
+  const std::string id = format("{:04x}", gpu.device_id);
+  return {.arguments = {xe_takes(facts, id), max_vfs(facts, "xe"),
+                        without(facts, "i915",
+                                {N_("GPUs that xe does not know stay without a driver.")})},
+          .lines = {},
+          .remarks = {}};
+}
+
+Result<Preparation> dkms_wants(const Facts& facts, const PciDevice& gpu) {
+  if (gpu.driver.value_or("") == "xe") return dkms_xe_wants(facts, gpu);
+  TRY(may_load(facts, "i915"));
+  Preparation all;
+  all.arguments = {with_guc(facts), max_vfs(facts, "i915"),
+                   without(facts, "xe",
+                           {N_("GPUs that only xe knows (Battlemage, Lunar Lake and newer) stay "
+                               "without a driver.")})};
+  return all;
+}
+
+// The functions come into the world without a driver of the host's. A desktop that finds one driven
+// can crash (docs/block-vfs.md of i915-sriov-dkms); sriov_drivers_autoprobe is read when they are
+// made (drivers/pci/pci-driver.c, pci_device_can_probe), and driver_override still counts.
+HostLine functions_unbound(const PciDevice& gpu) {
+  return {
+      .file = HostFile::Udev,
+      .line = format(R"(ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{}", ATTR{{vendor}}=="{:#06x}", )"
+                     R"(ATTR{{device}}=="{:#06x}", ATTR{{sriov_drivers_autoprobe}}="0")",
+                     to_text(gpu.address), gpu.vendor_id, gpu.device_id),
+      .reason = {N_("The host's own driver would take each function as soon as it is made, and "
+                    "the desktop can crash of it.")},
+      .cost = {N_("Functions of this GPU are bound to no driver by themselves; vfio-pci is told "
+                  "by name.")}};
+}
+
+Message made_later(const PciDevice& gpu) {
+  return {N_("No function is made at boot. As root, until the next start: echo 1 > {path}"),
+          {{"path", gpu.sysfs_path + "/sriov_numvfs"}}};
+}
+
+// Everything that is Intel's is in the kernel or in a free package; of the others only the kernel's
+// side is prepared.
+Message makers_software(const PciDevice& gpu) {
+  return {N_("The driver that makes functions of this GPU, and what belongs to it, comes from its "
+             "maker ({maker}): installing it, and keeping it fit for the kernel, stays with you."),
+          {{"maker", gpu.vendor_name.value_or(format("{:04x}", gpu.vendor_id))}}};
+}
+
+Result<Preparation> driver_wants(const Facts& facts, const PciDevice& gpu, const Mode& mode) {
+  if (is_mode(mode, "xe")) return xe_wants(facts, gpu);
+  if (is_mode(mode, "i915-sriov-dkms")) return dkms_wants(facts, gpu);
+  Preparation all;
+  all.remarks.push_back(makers_software(gpu));
+  return all;
+}
+
+// NVIDIA's functions stay with NVIDIA's driver, which hands them over itself.
+bool uses_vfio_pci(const Mode& mode) {
+  return std::ranges::find(mode.needs, std::string_view("passthrough.module_vfio_pci")) !=
+         mode.needs.end();
+}
+
+Result<Preparation> SrIovWay::wants(const Facts& facts, const PciDevice& gpu,
+                                    const Mode& mode) const {
+  Preparation all = TRY(iommu_for(facts, gpu));
+  merge(all, TRY(driver_wants(facts, gpu, mode)));
+  if (gpu.vendor_id == kIntelVendorId) all.lines.push_back(functions_unbound(gpu));
+  merge(all, uses_vfio_pci(mode) ? vfio_pci_for(facts) : pci_rights(facts));
+  if (uses_vfio_pci(mode)) all.remarks.push_back(made_later(gpu));
+  return all;
+}
+
+// That another driver has the GPU now is what xe.force_probe changes.
+bool SrIovWay::settles(std::string_view rule, const Preparation& wanted) const {
+  return rule == "sr_iov.driver" &&
+         std::ranges::any_of(wanted.arguments, [](const KernelWord& argument) {
+           return argument.word.starts_with("xe.force_probe=");
+         });
+}
 
 }  // namespace
 

@@ -1,4 +1,7 @@
 // virtio-gpu: the guest draws through QEMU, with the host's OpenGL or Vulkan.
+#include <algorithm>
+
+#include "analysis/rules/node_access.h"
 #include "ways/ways.h"
 
 namespace cleave {
@@ -62,7 +65,35 @@ class VirtioGpuWay final : public Way {
   [[nodiscard]] const char* id() const override { return "virtio-gpu"; }
   [[nodiscard]] bool applies_to(const PciDevice& gpu) const override { return gpu.is_gpu(); }
   [[nodiscard]] std::span<const Mode> modes() const override { return kModes; }
+
+ protected:
+  [[nodiscard]] Result<Preparation> wants(const Facts& facts, const PciDevice& gpu,
+                                          const Mode& mode) const override;
 };
+
+const NodeAccess* render_node(const Facts& facts, const PciDevice& gpu) {
+  const auto* cards = facts.drm_cards.value();
+  const auto* nodes = facts.platform.render_nodes.value();
+  if (cards == nullptr || nodes == nullptr) return nullptr;
+  const auto card = std::ranges::find(*cards, gpu.address, &DrmCard::pci);
+  if (card == cards->end() || card->render_node.empty()) return nullptr;
+  const auto node = std::ranges::find(*nodes, "/dev/dri/" + card->render_node, &NodeAccess::path);
+  return node == nodes->end() ? nullptr : &*node;
+}
+
+// QEMU is a program like others that draw: the host needs nothing at boot. logind opens the node to
+// whoever sits at the machine (70-uaccess.rules of systemd); for others there is a group.
+Result<Preparation> VirtioGpuWay::wants(const Facts& facts, const PciDevice& gpu,
+                                        const Mode& /*mode*/) const {
+  Preparation all;
+  if (const NodeAccess* node = render_node(facts, gpu)) {
+    all.remarks.push_back(
+        {N_("{path} is open to whoever sits at this machine. Who comes over the network, and a "
+            "service, has to be in the group {group}: sudo usermod -aG {group} NAME"),
+         {{"path", node->path}, {"group", group_that_opens(facts, *node, "render")}}});
+  }
+  return all;
+}
 
 }  // namespace
 

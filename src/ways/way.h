@@ -98,8 +98,8 @@ class Way {
   // What `mode` wants of the host at every boot from now on, whether or not it is there already:
   // who makes a plan of it leaves out what is. Unsupported, with the reason: somebody else has to
   // do something first (install a driver), or this mode cannot be had on this GPU.
-  [[nodiscard]] virtual Result<Preparation> prepare(const Facts& facts, const PciDevice& gpu,
-                                                    const Mode& mode) const;
+  [[nodiscard]] Result<Preparation> prepare(const Facts& facts, const PciDevice& gpu,
+                                            const Mode& mode) const;
   // Changes that make the vGPU exist, and those that take it away again. The plan is empty if the
   // vGPU exists already with this parent and type. Refusals explain themselves: no instance left
   // (Busy), UUID taken by another type (Conflict), no such parent, type or vGPU (NotFound), in use
@@ -107,6 +107,14 @@ class Way {
   [[nodiscard]] virtual Result<Plan> attach(const Facts& facts, const VgpuRequest& request) const;
   [[nodiscard]] virtual Result<Plan> detach(const Facts& facts, const std::string& uuid) const;
   [[nodiscard]] virtual GuestDevice guest_device(const Attachment& attachment) const;
+
+ protected:
+  // The way's own part of prepare(), asked only where nobody else has to act first. The message of
+  // its refusal is the reason alone.
+  [[nodiscard]] virtual Result<Preparation> wants(const Facts& facts, const PciDevice& gpu,
+                                                  const Mode& mode) const;
+  // Whether `wanted` makes good what that rule complains of, though the rule calls for a person.
+  [[nodiscard]] virtual bool settles(std::string_view rule, const Preparation& wanted) const;
 };
 
 // All ways, in the order of preference. Never empty. The last one is "mdev", for
