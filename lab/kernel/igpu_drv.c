@@ -9,6 +9,7 @@
  * gt/uc/intel_uc.c (automatic enable_guc means no submission before
  * generation 12). The first check is silent unless drm debugging is on.
  */
+#include <linux/delay.h>
 #include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/module.h>
@@ -41,6 +42,10 @@ MODULE_PARM_DESC(aperture_mb, "lab: size of BAR 2 in MiB, a power of two from 12
 static uint register_delay_ms;
 module_param(register_delay_ms, uint, 0444);
 MODULE_PARM_DESC(register_delay_ms, "lab: the driver registers this many milliseconds after the module has been loaded (default: 0)");
+
+static bool hang;
+module_param(hang, bool, 0);
+MODULE_PARM_DESC(hang, "lab: loading the module never ends, as with a driver that hangs while the machine boots (default: false)");
 
 static DEFINE_MUTEX(igpu_lock);		/* the two pointers below */
 static struct igpu *the_igpu;
@@ -215,6 +220,11 @@ static DECLARE_DELAYED_WORK(register_work, register_work_fn);
 static int __init igpu_init(void)
 {
 	int ret;
+
+	if (hang)
+		pr_info("cleave lab: hanging, as asked\n");
+	while (hang)
+		msleep(MSEC_PER_SEC);
 
 	if (!is_power_of_2(aperture_mb) || aperture_mb < 128 ||
 	    aperture_mb > 4096) {
