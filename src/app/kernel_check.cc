@@ -85,29 +85,31 @@ void add_lost_changes(const SetupStatus& status, std::vector<Message>& warnings)
 }
 
 struct Hook {
-  const char* directory;  // of the package manager; the hook is written where it exists
+  const char* where;    // the hook is written where this exists,
+  const char* instead;  // and this does not
   const char* path;
-  const char* text;  // {} is the program
+  const char* text;  // {0} is the program
 };
 
 // Debian's kernels run postinst.d with the release (linux-image's postinst); the name is behind
-// zz-update-grub. kernel-install(8) runs its plugins with a verb and the release. pacman's hooks
-// (alpm-hooks(5)) get paths on standard input: usr/lib/modules/RELEASE/vmlinuz.
+// zz-update-grub; there it calls kernel-install by itself. kernel-install(8) runs its plugins with
+// a verb and the release. pacman's hooks (alpm-hooks(5)) get paths on standard input:
+// usr/lib/modules/RELEASE/vmlinuz.
 constexpr std::array<Hook, 3> kHooks = {
     Hook{
-        "/etc/kernel/postinst.d", "/etc/kernel/postinst.d/zzz-cleave",
+        "/etc/kernel/postinst.d", "/usr/bin/rpm", "/etc/kernel/postinst.d/zzz-cleave",
         "#!/bin/sh\n"
         "# Written by `cleave setup`: warns if a new kernel cannot share the GPU. Never stops it.\n"
         "[ -x {0} ] && {0} kernel-check \"$1\"\n"
         "exit 0\n"},
     Hook{
-        "/usr/lib/kernel/install.d", "/etc/kernel/install.d/99-cleave.install",
+        "/usr/lib/kernel/install.d", "/usr/bin/dpkg", "/etc/kernel/install.d/99-cleave.install",
         "#!/bin/sh\n"
         "# Written by `cleave setup`: warns if a new kernel cannot share the GPU. Never stops it.\n"
         "[ \"$1\" = add ] && [ -x {0} ] && {0} kernel-check \"$2\"\n"
         "exit 0\n"},
     Hook{
-        "/usr/share/libalpm/hooks", "/etc/pacman.d/hooks/zz-cleave.hook",
+        "/usr/share/libalpm/hooks", "/usr/bin/dpkg", "/etc/pacman.d/hooks/zz-cleave.hook",
         "# Written by `cleave setup`: warns if a new kernel cannot share the GPU. Never stops it.\n"
         "[Trigger]\n"
         "Type = Path\n"
@@ -153,7 +155,7 @@ std::vector<Change> kernel_hook_changes(const HostReader& host, const std::strin
   std::vector<Change> changes;
   if (!is_plain(program)) return changes;
   for (const Hook& hook : kHooks) {
-    if (!host.exists(hook.directory)) continue;
+    if (!host.exists(hook.where) || host.exists(hook.instead)) continue;
     const std::string text = replace_all(hook.text, "{0}", program);
     const Result<std::string> before = host.read_file(hook.path);
     if (before && *before == text) continue;

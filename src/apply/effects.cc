@@ -221,7 +221,12 @@ Result<Notes> take_out_own_part(HostWriter& host, const WriteFile& effect, const
                      "in it any more; it was left as it is."),
                   {{"path", path}}}};
   }
-  TRY(host.replace_file(path, *rest));
+  if (rest->empty() && !trace.before.existed) {
+    TRY(host.remove_file(path));
+    remove_directories(host, trace.before.created_directories);
+  } else {
+    TRY(host.replace_file(path, *rest));
+  }
   return Notes{{N_("{path} was changed by somebody else after cleave; only cleave's part was taken "
                    "out."),
                 {{"path", path}}}};

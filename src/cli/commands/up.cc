@@ -1,14 +1,18 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
 #include "app/demo.h"
+#include "app/owner.h"
 #include "app/qemu.h"
 #include "app/vm.h"
 #include "base/format.h"
 #include "cli/commands/all.h"
 #include "cli/commands/lab_options.h"
+#include "cli/commands/setup_flow.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/render/steps.h"
 #include "cli/render/translate.h"
 #include "facts/readers/read_facts.h"
@@ -118,8 +122,34 @@ Result<ExitStatus> demo(CommandContext& context) {
   return status;
 }
 
-// The vGPU and the VM of a definition, on a machine that can share its GPU already.
-Result<ExitStatus> start_named(CommandContext& context, const std::string& name) {
+// Only cleave's own changes are missing: they are made, or tried at the next start, after which the
+// same command goes on from there.
+bool can_be_set_up(const Diagnosis& diagnosis) {
+  return std::ranges::any_of(diagnosis.gpus, [](const GpuDiagnosis& gpu) {
+    return std::ranges::any_of(gpu.ways, [](const WayVerdict& way) {
+      return way.way == "gvt-g" && way.verdict == Verdict::NeedsChanges;
+    });
+  });
+}
+
+Result<ExitStatus> set_up_first(CommandContext& context, HostWriter& host, Facts facts,
+                                const std::string& name) {
+  Transactions transactions(host, TRY(state_directory(host)));
+  TRY(recover_first(context, transactions));
+  const bool waits = TRY(trial_waits(host, transactions));
+  const SetupWish wish{.scope = {.way = "gvt-g", .gpu = std::nullopt}, .no_trial = false};
+  const ExitStatus status =
+      TRY(waits ? show_setup_status(context, host) : set_up(context, host, std::move(facts), wish));
+  if (status == ExitStatus::NeedsReboot) {
+    context.say({N_("After the restart run “cleave up {name}” again; it goes on from there."),
+                 {{"name", name}}});
+  }
+  return status;
+}
+
+// The vGPU and the VM of a definition.
+Result<ExitStatus> start_named(CommandContext& context, const std::string& name,
+                               bool may_set_up = true) {
   Steps steps(Steps::Stream::Output, context.wants_json());
   HostWriter* host = TRY(context.host());
   const VmEnvironment environment = TRY(this_vm_environment());
@@ -131,7 +161,14 @@ Result<ExitStatus> start_named(CommandContext& context, const std::string& name)
   const Facts facts = read_facts(*host, fact_places(*host));
   const Diagnosis diagnosis = diagnose(facts);
   steps.end();
-  if (request.vm.gpu && request.vm.gpu->way == "gvt-g" && demo_gpu(diagnosis) == nullptr) {
+  const bool missing =
+      request.vm.gpu && request.vm.gpu->way == "gvt-g" && demo_gpu(diagnosis) == nullptr;
+  if (missing && may_set_up && host->is_live() && can_be_set_up(diagnosis)) {
+    const ExitStatus status = TRY(set_up_first(context, *host, facts, name));
+    // What needed no restart is there now.
+    return status == ExitStatus::Done ? start_named(context, name, false) : status;
+  }
+  if (missing) {
     context.say({N_("This machine cannot share its GPU yet: {reason}. “cleave doctor” tells more."),
                  {{"reason", translate(why_no_demo_here(diagnosis).reason)}}});
     Json json;

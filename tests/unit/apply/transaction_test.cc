@@ -148,7 +148,9 @@ TEST(Transactions, APowerCutAtAnyEffectIsTakenBack) {
     const auto recovered = after.recover();
     ASSERT_TRUE(recovered) << "effect " << n << ": " << english(recovered.error());
     EXPECT_EQ(state_of(host), start) << "effect " << n;
-    for (const TransactionRecord& record : *after.list()) {
+    const auto records = after.list();
+    ASSERT_TRUE(records);
+    for (const TransactionRecord& record : *records) {
       EXPECT_EQ(record.state, TransactionRecord::State::Undone) << "effect " << n;
     }
   }
