@@ -247,6 +247,7 @@ FileTexts read_boot_texts(const HostReader& host, const Facts& facts, const Boot
     const std::string& menu = facts.boot.grub_config.source();
     read_into(host, menu, texts);
     read_into(host, join_path(directory_name(menu), "custom.cfg"), texts);
+    read_into(host, join_path(directory_name(menu), "grubenv"), texts);
   }
   return texts;
 }

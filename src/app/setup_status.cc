@@ -41,6 +41,10 @@ ChangeState state_of(const HostReader& host, const WriteFile& effect) {
     });
     return there ? ChangeState::Edited : ChangeState::Missing;
   }
+  if (effect.own == WriteFile::Own::GrubVariables) {
+    // GRUB takes its own out at the start for which they are.
+    return ChangeState::Unknown;
+  }
   return ChangeState::Edited;
 }
 
@@ -62,7 +66,8 @@ ChangeState state_of(const HostReader& /*host*/, const Effect& /*effect*/) {
 
 // The words that a change gives the kernel.
 std::vector<std::string> words_given(const Effect& effect) {
-  if (const auto* file = std::get_if<WriteFile>(&effect)) return file->words;
+  const auto* file = std::get_if<WriteFile>(&effect);
+  if (file != nullptr && file->own == WriteFile::Own::Words) return file->words;
   if (const auto* menu = std::get_if<GenerateFile>(&effect)) return menu->words;
   return {};
 }

@@ -202,10 +202,21 @@ std::optional<std::string> without_own_part(const WriteFile& effect, const std::
       return without_block(now);
     case WriteFile::Own::Words:
       return without_words(now, effect.words);
+    case WriteFile::Own::GrubVariables:
+      return without_grub_variables(now, effect.words);
     case WriteFile::Own::File:
       break;
   }
   return std::nullopt;
+}
+
+// GRUB itself writes its environment block at every start: what it left of cleave's variables is
+// taken out, and where nothing else differs the file from before comes back.
+bool is_as_before(const HostReader& host, const WriteFile& effect, const Trace& trace,
+                  const std::string& rest) {
+  if (effect.own != WriteFile::Own::GrubVariables) return false;
+  const Result<std::string> before = host.read_file(trace.copy, kFileLimit);
+  return before && without_grub_variables(*before, effect.words) == rest;
 }
 
 // Somebody else changed the file after cleave.
@@ -221,6 +232,10 @@ Result<Notes> take_out_own_part(HostWriter& host, const WriteFile& effect, const
                      "in it any more; it was left as it is."),
                   {{"path", path}}}};
   }
+  if (is_as_before(host, effect, trace, *rest)) {
+    TRY(host.copy_file(trace.copy, path));
+    return Notes();
+  }
   if (rest->empty() && !trace.before.existed) {
     TRY(host.remove_file(path));
     remove_directories(host, trace.before.created_directories);
@@ -234,6 +249,7 @@ Result<Notes> take_out_own_part(HostWriter& host, const WriteFile& effect, const
 
 Result<Notes> take_back_here(HostWriter& host, const WriteFile& effect, const Trace& trace) {
   const Before& before = trace.before;
+  TRY(host.remove_leftovers(before.path));
   bool absent = false;
   const std::string now = TRY(read_if_there(host, before.path, absent));
   if (!absent && before.existed && content_hash(now) == before.hash) return Notes();
@@ -270,6 +286,7 @@ Result<void> perform_here(HostWriter& host, const RemoveFile& effect, const Befo
 }
 
 Result<Notes> take_back_here(HostWriter& host, const RemoveFile& effect, const Trace& trace) {
+  TRY(host.remove_leftovers(effect.path));
   bool absent = false;
   const std::string now = TRY(read_if_there(host, effect.path, absent));
   if (!absent && content_hash(now) != trace.before.hash) {
@@ -405,9 +422,12 @@ Result<bool> is_done_here(const HostReader& /*host*/, const GenerateFile& /*effe
 }
 
 // The file beside the real one is cleave's; a run that was cut off may have left it.
+// grub-mkconfig has one of its own on the way (-o FILE: FILE.new).
 Result<void> remove_fresh(HostWriter& host, const GenerateFile& effect) {
-  if (!host.exists(effect.fresh)) return {};
-  return host.remove_file(effect.fresh);
+  for (const std::string& path : {effect.fresh, effect.fresh + ".new"}) {
+    if (host.exists(path)) TRY(host.remove_file(path));
+  }
+  return {};
 }
 
 // Runs the generator and looks at what it wrote.
@@ -446,6 +466,7 @@ bool differs_only_in_words(const HostReader& host, const GenerateFile& effect,
 
 Result<Notes> take_back_here(HostWriter& host, const GenerateFile& effect, const Trace& trace) {
   const Before& before = trace.before;
+  TRY(host.remove_leftovers(before.path));
   TRY(remove_fresh(host, effect));
   bool absent = false;
   const std::string now = TRY(read_if_there(host, before.path, absent));

@@ -40,7 +40,6 @@ ErrorCode error_code_from_errno(int error_number) {
       return ErrorCode::NotFound;
     case EACCES:
     case EPERM:
-    case EROFS:
       return ErrorCode::Denied;
     case EBUSY:
     case EAGAIN:

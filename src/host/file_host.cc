@@ -292,6 +292,17 @@ class FileHost final : public HostWriter {
     return {};
   }
 
+  Result<void> remove_leftovers(std::string_view path) override {
+    const std::string directory(directory_name(path));
+    const auto names = list_directory(directory);
+    if (!names) return {};  // no directory, nothing beside it
+    const std::string prefix = temporary_prefix(base_name(path));
+    for (const std::string& name : *names) {
+      if (name.starts_with(prefix)) TRY(remove_file(join_path(directory, name)));
+    }
+    return {};
+  }
+
   Result<void> remove_file(std::string_view path) override { return unlink_below(path, 0); }
 
   Result<void> remove_directory(std::string_view path) override {
@@ -411,12 +422,14 @@ class FileHost final : public HostWriter {
   static Result<void> write_beside(int directory, const std::string& path, std::string_view content,
                                    std::uint32_t mode, const OwnedFd& like) {
     const std::string name(base_name(path));
-    const std::string temporary = format(".{}.cleave-{}", name, ::getpid());
+    const std::string temporary = temporary_prefix(name) + std::to_string(::getpid());
     const int error_number = try_write_beside(directory, name, temporary, content, mode, like);
     if (error_number == 0) return {};
     ::unlinkat(directory, temporary.c_str(), 0);
     return write_error(error_number, path);
   }
+
+  static std::string temporary_prefix(std::string_view name) { return format(".{}.cleave-", name); }
 
   // 0 or errno.
   static int try_write_beside(int directory, const std::string& name, const std::string& temporary,

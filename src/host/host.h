@@ -92,6 +92,9 @@ class HostWriter : public HostReader {
   // Appends and fsyncs; creates the file with `mode` if it is not there.
   virtual Result<void> append_to_file(std::string_view path, std::string_view content,
                                       std::uint32_t mode = 0600) = 0;
+  // Removes what a replace_file or copy_file that the power cut off left beside `path`. Nobody else
+  // may be at it.
+  virtual Result<void> remove_leftovers(std::string_view path) = 0;
   virtual Result<void> remove_file(std::string_view path) = 0;
   // Makes `to` a copy of the plain file `from`: content, owner, group, mode and extended
   // attributes. At once or not at all, as replace_file; `to` itself is replaced if it is there.

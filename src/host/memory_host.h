@@ -102,6 +102,8 @@ class MemoryHost final : public HostWriter {
   Result<void> write_attribute(std::string_view path, std::string_view value) override;
   Result<void> append_to_file(std::string_view path, std::string_view content,
                               std::uint32_t mode = 0600) override;
+  // A file is replaced at once here: nothing is ever left.
+  Result<void> remove_leftovers(std::string_view /*path*/) override { return {}; }
   Result<void> remove_file(std::string_view path) override;
   Result<void> copy_file(std::string_view from, std::string_view to) override;
   Result<void> change_owner(std::string_view path, std::uint32_t user,

@@ -17,7 +17,7 @@ constexpr std::uint32_t kMaximumMode = 07777;
 constexpr std::uint32_t kMaximumLimitSeconds = 24 * 60 * 60;
 
 // By WriteFile::Own.
-constexpr std::array<const char*, 3> kOwnNames = {"file", "block", "words"};
+constexpr std::array<const char*, 4> kOwnNames = {"file", "block", "words", "grub-variables"};
 
 Json list_json(const std::vector<std::string>& list) {
   Json json = Json::array();

@@ -40,9 +40,11 @@ struct WriteFile {
   std::string expected_before;
   // What of `content` is cleave's own. Where somebody changes the file afterwards, an undo takes
   // out only that (plan/own_part.h); of a whole file of cleave's nothing is taken out then.
-  enum class Own : std::uint8_t { File, Block, Words };
+  enum class Own : std::uint8_t { File, Block, Words, GrubVariables };
   Own own = Own::File;
-  std::vector<std::string> words = {};  // with Own::Words: those that were added
+  // With Own::Words those that were added; with Own::GrubVariables, of GRUB's environment block,
+  // their names.
+  std::vector<std::string> words = {};
 
   bool operator==(const WriteFile&) const = default;
 };

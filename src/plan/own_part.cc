@@ -81,6 +81,22 @@ void cut_word(std::string& text, std::size_t at, std::size_t size) {
   }
 }
 
+// The first line of the block; what is behind the last variable is filled with "#".
+constexpr std::string_view kGrubBlock = "# GRUB Environment Block\n";
+
+std::string_view filled_part(std::string_view block) {
+  std::size_t end = block.size();
+  if (end != 0 && block[end - 1] == '\n') --end;  // written by another tool than GRUB's
+  while (end != 0 && block[end - 1] == '#') --end;
+  return block.substr(0, end);
+}
+
+std::optional<std::string> padded(std::string text, std::size_t length) {
+  if (text.size() > length) return std::nullopt;
+  text.resize(length, '#');
+  return text;
+}
+
 }  // namespace
 
 std::string with_block(std::string_view text, std::string_view lines) {
@@ -130,6 +146,29 @@ std::optional<std::string> without_words(std::string_view text,
   }
   if (!any) return std::nullopt;
   return changed;
+}
+
+std::optional<std::string> without_grub_variables(std::string_view block,
+                                                  const std::vector<std::string>& names) {
+  if (!block.starts_with(kGrubBlock)) return std::nullopt;
+  std::string kept;
+  for (std::string_view rest = filled_part(block); !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size() - 1);
+    const std::string_view line = rest.substr(0, end + 1);
+    const std::string_view name = line.substr(0, line.find('='));
+    if (std::ranges::find(names, name) == names.end()) kept += line;
+    rest.remove_prefix(line.size());
+  }
+  return padded(std::move(kept), block.size());
+}
+
+std::optional<std::string> with_grub_variable(std::string_view block, std::string_view name,
+                                              std::string_view value) {
+  const auto without = without_grub_variables(block, {std::string(name)});
+  if (!without) return std::nullopt;
+  std::string text(filled_part(*without));
+  text += std::string(name) + "=" + std::string(value) + "\n";
+  return padded(std::move(text), block.size());
 }
 
 }  // namespace cleave

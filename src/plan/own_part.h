@@ -31,4 +31,12 @@ std::optional<std::string> without_block(std::string_view text);
 std::optional<std::string> without_words(std::string_view text,
                                          const std::vector<std::string>& words);
 
+// GRUB's environment block (grub-core/lib/envblk.c): lines NAME=VALUE, and "#" up to its length,
+// which is kept. Empty optional: it is no such block, or there is no room.
+std::optional<std::string> with_grub_variable(std::string_view block, std::string_view name,
+                                              std::string_view value);
+// Without the lines of these names. Empty optional as above.
+std::optional<std::string> without_grub_variables(std::string_view block,
+                                                  const std::vector<std::string>& names);
+
 }  // namespace cleave

@@ -10,6 +10,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string own(input.substr(0, input.find('\n')));
   const std::string_view text = input.substr(std::min(input.size(), own.size() + 1));
   (void)cleave::without_words(text, {own});
+  if (const auto block = cleave::with_grub_variable(text, "next_entry", "x")) {
+    const auto without = cleave::without_grub_variables(text, {"next_entry"});
+    require(block->size() == text.size());
+    require(cleave::without_grub_variables(*block, {"next_entry"}) == without);
+  }
   const bool has_mark = input.find(cleave::kBlockBegin) != std::string_view::npos ||
                         input.find(cleave::kBlockEnd) != std::string_view::npos;
   (void)cleave::block_of(text);

@@ -116,19 +116,30 @@ Change custom_menu(const ArgumentsRequest& request, const std::string& entry) {
           .permanent = true};
 }
 
-Change next_entry(const ArgumentsRequest& request) {
-  const std::string directory = directory_of_menu(request);
-  const std::string tool = directory.ends_with("grub2") ? "grub2-editenv" : "grub-editenv";
-  const std::string memory = directory + "/grubenv";
-  return {.id = "trial.once",
-          .summary = {N_("Start that entry next time, and only then")},
-          .reason = {N_("GRUB forgets it before it starts anything: should the machine hang, "
-                        "switching it off and on is enough.")},
-          .effect = RunCommand{.argv = {tool, memory, "set", format("next_entry={}", kTrialId)},
-                               .undo_argv = {tool, memory, "unset", "next_entry"}},
-          .needs_root = true,
-          .needs_reboot = true,
-          .permanent = true};
+// In the file itself and not with grub-editenv, which writes into it: a power cut would leave half
+// a block.
+Result<Change> next_entry(const ArgumentsRequest& request) {
+  WriteFile file;
+  file.path = directory_of_menu(request) + "/grubenv";
+  const std::string* before = text_of(request, file.path);
+  std::optional<std::string> content;
+  if (before != nullptr) content = with_grub_variable(*before, "next_entry", kTrialId);
+  if (!content) {
+    return unsupported_trial(
+        {N_("{path} is no environment block of GRUB's, or is full."), {{"path", file.path}}});
+  }
+  file.content = std::move(*content);
+  file.expected_before = content_hash(*before);
+  file.own = WriteFile::Own::GrubVariables;
+  file.words = {"next_entry"};
+  return Change{.id = "trial.once",
+                .summary = {N_("Start that entry next time, and only then")},
+                .reason = {N_("GRUB forgets it before it starts anything: should the machine hang, "
+                              "switching it off and on is enough.")},
+                .effect = std::move(file),
+                .needs_root = true,
+                .needs_reboot = true,
+                .permanent = true};
 }
 
 Result<std::string> trial_text(const ArgumentsRequest& request, const std::string& menu) {
@@ -189,7 +200,7 @@ Result<TrialEntry> try_with_grub(const ArgumentsRequest& request) {
     return trial;
   }
   trial.once = true;
-  trial.changes.push_back(next_entry(request));
+  trial.changes.push_back(TRY(next_entry(request)));
   return trial;
 }
 

@@ -60,25 +60,10 @@ CommandOutput generate_menu(MemoryHost& host, const std::vector<std::string>& ar
   return {};
 }
 
-// grub-editenv FILE set|unset NAME[=VALUE]
-CommandOutput edit_environment(MemoryHost& host, const std::vector<std::string>& argv) {
-  const std::string name = argv.at(3).substr(0, argv.at(3).find('='));
-  std::string text;
-  const std::string before = host.read_file(argv.at(1)).value_or("");
-  for (const std::string_view line : lines(before)) {
-    const bool rest = line.starts_with("###");
-    if (rest && argv.at(2) == "set") text += argv.at(3) + "\n";
-    if (!line.starts_with(name + "=")) text += std::string(line) + "\n";
-  }
-  host.add_file(argv.at(1), text, 0644);
-  return {};
-}
-
 void add_tools(MemoryHost& host) {
   const auto nothing = [](MemoryHost&, const std::vector<std::string>&) { return CommandOutput(); };
   host.on_command("grub-mkconfig", generate_menu);
   host.on_command("grub-script-check", nothing);
-  host.on_command("grub-editenv", edit_environment);
   host.on_command("modprobe", nothing);
 }
 

@@ -18,6 +18,31 @@ TEST(OwnPart, ABlockGoesToTheEndAndComesOutWithoutATrace) {
   }
 }
 
+std::string environment(const std::string& variables) {
+  std::string text = "# GRUB Environment Block\n" + variables;
+  text.resize(1024, '#');
+  return text;
+}
+
+TEST(OwnPart, AVariableOfGrubGoesIntoTheRoomThatThereIs) {
+  const std::string before = environment("saved_entry=1\n");
+  const auto with = with_grub_variable(before, "next_entry", "cleave-trial");
+  ASSERT_TRUE(with);
+  EXPECT_EQ(*with, environment("saved_entry=1\nnext_entry=cleave-trial\n"));
+  EXPECT_EQ(without_grub_variables(*with, {"next_entry"}), before);
+  // As GRUB leaves it once it has started the entry.
+  const std::string cleared = environment("next_entry=\nsaved_entry=1\n");
+  EXPECT_EQ(without_grub_variables(cleared, {"next_entry"}), before);
+  EXPECT_EQ(with_grub_variable(cleared, "next_entry", "x"),
+            environment("saved_entry=1\nnext_entry=x\n"));
+}
+
+TEST(OwnPart, WhatIsNoEnvironmentBlockIsLeftAlone) {
+  EXPECT_FALSE(with_grub_variable("", "next_entry", "x"));
+  EXPECT_FALSE(with_grub_variable("saved_entry=1\n", "next_entry", "x"));
+  EXPECT_FALSE(with_grub_variable("# GRUB Environment Block\n##", "next_entry", "x"));
+}
+
 TEST(OwnPart, WhatOthersWroteAroundTheBlockStays) {
   const std::string text = "before\n" + with_block("A=1\n", "B=2\n") + "after";
   EXPECT_EQ(without_block(text), "before\nA=1\nafter");

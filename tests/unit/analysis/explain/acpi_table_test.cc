@@ -181,7 +181,8 @@ TEST(AcpiExplainer, EveryProblemIsTold) {
 TEST(AcpiExplainer, ManyFaultsAreCounted) {
   std::string structures;
   for (int i = 0; i < 100; ++i) structures += testing::structure(0x99, "");
-  const Annotation* note = find_note(explained(dmar(structures)), "acpi.more_problems");
+  const Explanation explanation = explained(dmar(structures));
+  const Annotation* note = find_note(explanation, "acpi.more_problems");
   ASSERT_NE(note, nullptr);
   EXPECT_NE(english(note->meaning).find("36 more"), std::string::npos);
 }
