@@ -66,8 +66,9 @@ def made_once(name, make):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if directory.is_dir():
             return directory
-        for left_behind in cache.glob(f"{name}.*/"):  # by one that was killed: we have the lock
-            shutil.rmtree(left_behind)
+        for left_behind in cache.glob(f"{name}.*"):  # by one that was killed: we have the lock
+            if left_behind.is_dir():
+                shutil.rmtree(left_behind)
         with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=cache) as partial:
             made = pathlib.Path(partial) / "made"
             made.mkdir()
