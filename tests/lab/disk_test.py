@@ -78,16 +78,24 @@ class Disk(unittest.TestCase):
         self.assertEqual(self.letters(), "a000")
 
 
-class Grub(unittest.TestCase):
+class LaptopTest(unittest.TestCase):
+    """Every test has a laptop of its own, at which root is logged in."""
+
+    kind = None
+
     @classmethod
     def setUpClass(cls):
-        reason = images.missing("grub")
+        reason = images.missing(cls.kind)
         if reason:
             raise unittest.SkipTest(f"skipped: {reason}")
-        cls.state = saved_login("grub")
+        cls.state = saved_login(cls.kind)
 
     def setUp(self):
-        self.laptop = self.enterContext(LaptopWithDisk("grub", self.state))
+        self.laptop = self.enterContext(LaptopWithDisk(self.kind, self.state))
+
+
+class Grub(LaptopTest):
+    kind = "grub"
 
     def add_argument(self):
         self.laptop.check(f"""echo 'GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT {ARGUMENT}"' > {DROP_IN}""")
@@ -150,6 +158,40 @@ class Grub(unittest.TestCase):
         self.assertTrue(self.laptop.power_cut_at_write(3, BOOT_LIMIT, Unflushed.MIXED, seed=1))
         self.laptop.power_on()
         self.assertTrue(self.laptop.boots_to_login())
+
+
+class GrubSettings(LaptopTest):
+    kind = "grub-settings"
+
+    def test_only_the_file_of_settings_is_read(self):
+        self.laptop.check(f"""mkdir /etc/default/grub.d && echo 'GRUB_CMDLINE_LINUX="a.drop_in=1"' > {DROP_IN}
+sed -i 's/^GRUB_CMDLINE_LINUX_DEFAULT="/&{ARGUMENT} /' /etc/default/grub""")
+        self.laptop.check("grub-mkconfig -o /boot/grub/grub.cfg")
+        menu = self.laptop.check("cat /boot/grub/grub.cfg")
+        self.assertIn(f" {ARGUMENT} quiet\n", menu)
+        self.assertNotIn("a.drop_in", menu)
+        self.assertNotEqual(self.laptop.run("type update-grub").status, 0)
+
+
+class SystemdBoot(LaptopTest):
+    kind = "systemd-boot"
+
+    def test_a_new_entry_that_hangs_has_one_try(self):
+        entries = "/boot/efi/loader/entries"
+        good, = self.laptop.check(f"ls {entries}").split()
+        self.assertNotIn("+", good, "the boot was good: systemd-bless-boot takes the counter away")
+        # The newest version is booted first unless it has no tries left.
+        self.laptop.check(f"sed 's/^version .*/version 99/; s/^options .*/& i915.hang=1/; s/ quiet//' {entries}/{good} "
+                          f"> {entries}/trial+1.conf && sync")
+        before = fingerprint.fingerprint(self.laptop)
+        self.laptop.begin_reboot()
+        self.laptop.wait_for_text(HANGING)
+        self.laptop.power_cut(Unflushed.LOST)
+        self.laptop.power_on()
+        self.assertTrue(self.laptop.boots_to_login())
+        self.assertNotIn("i915.hang=1", self.laptop.kernel_command_line())
+        self.assertEqual(fingerprint.differences(before, fingerprint.fingerprint(self.laptop)),
+                         [f"{entries}/trial+0-1.conf", f"{entries}/trial+1.conf"])
 
 
 if __name__ == "__main__":

@@ -66,6 +66,9 @@ def made_once(name, make):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if directory.is_dir():
             return directory
+        for left_behind in cache.glob(f"{name}.*"):  # by one that was killed: we have the lock
+            if left_behind.is_dir():
+                shutil.rmtree(left_behind)
         with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=cache) as partial:
             made = pathlib.Path(partial) / "made"
             made.mkdir()
@@ -168,7 +171,8 @@ def make_disk(kind, tree, disk, log):
         label = "gpt"
         table = (f"start={FIRST_PARTITION // SECTOR}, size={kind.esp_bytes // SECTOR}, type=U\n"
                  f"start={root_start // SECTOR}, size={(end - root_start) // SECTOR}, type=L\n")
-        run("mkfs.vfat", "-F", "32", "-i", recipe.ESP_SERIAL, f"--offset={FIRST_PARTITION // SECTOR}", disk,
+        # One sector a cluster: firmware takes a FAT with fewer than 65,525 clusters for FAT16, whatever it says.
+        run("mkfs.vfat", "-F", "32", "-s", "1", "-i", recipe.ESP_SERIAL, f"--offset={FIRST_PARTITION // SECTOR}", disk,
             kind.esp_bytes // 1024, log=log)
     else:
         label, table = "dos", f"start={FIRST_PARTITION // SECTOR}, type=83, bootable\n"

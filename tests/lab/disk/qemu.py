@@ -9,7 +9,7 @@ UEFI_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
 
 def machine_arguments():
-    """The laptop without its disk and its terminals; as in /src/lab/qemu_arguments.cc: Q35, an IOMMU, no KVM."""
+    """The laptop without its disk and its terminals; as in src/lab/qemu_arguments.cc: Q35, an IOMMU, no KVM."""
     return ["-nodefaults", "-display", "none", "-machine", "q35,accel=tcg,kernel-irqchip=split", "-cpu", "max", "-smp", "2",
             "-m", str(MEMORY_MIB), "-device", "intel-iommu,intremap=on,caching-mode=on"]
 

@@ -86,4 +86,34 @@ GRUB = Kind(
     files={"/etc/default/grub": DEFAULT_GRUB, "/etc/fstab": f"UUID={ROOT_UUID} / ext4 errors=remount-ro 0 1\n"},
     prepare="grub-install /dev/vda && update-grub")
 
-KINDS = {kind.name: kind for kind in (GRUB,)}
+# Upstream's GRUB, as on Arch and openSUSE: one file of settings, no directory of drop-ins, no update-grub. dpkg knows both
+# changes as diversions; the script is Debian's without the loop that reads the directory.
+GRUB_SETTINGS = Kind(
+    name="grub-settings",
+    derived_from="grub",
+    derive=(
+        "dpkg-divert --quiet --local --rename --add /usr/sbin/update-grub",
+        "dpkg-divert --quiet --local --rename --add /usr/sbin/grub-mkconfig",
+        "sed '/^for x in .*default.grub.d/,/^done$/d' /usr/sbin/grub-mkconfig.distrib > /usr/sbin/grub-mkconfig",
+        "chmod 755 /usr/sbin/grub-mkconfig && ! grep -q default/grub.d /usr/sbin/grub-mkconfig",
+        "rm -r /etc/default/grub.d",
+        "grub-mkconfig -o /boot/grub/grub.cfg",
+    ))
+
+# The ESP is where systemd-boot reads kernels from; 256 MiB hold two of them. Entries are boot-counted: "+3" in their names.
+SYSTEMD_BOOT = Kind(
+    name="systemd-boot",
+    packages=("dosfstools", "systemd-boot"),
+    files={
+        "/etc/fstab": f"UUID={ROOT_UUID} / ext4 errors=remount-ro 0 1\nUUID={ESP_SERIAL[:4]}-{ESP_SERIAL[4:]} /boot/efi "
+                      "vfat umask=0077 0 1\n",
+        "/etc/kernel/cmdline": f"root=UUID={ROOT_UUID} ro {KERNEL_ARGUMENTS} quiet\n",
+        "/etc/kernel/tries": "3\n",
+    },
+    prepare="mkdir /boot/efi && modprobe vfat && mount /boot/efi && modprobe efivarfs && "
+            "mount -t efivarfs efivarfs /sys/firmware/efi/efivars && bootctl install --make-entry-directory=yes && "
+            "echo timeout 1 > /boot/efi/loader/loader.conf && "
+            "kernel-install add {version} /boot/vmlinuz-{version} /boot/initrd.img-{version} && umount /boot/efi",
+    esp_bytes=256 * MIB)
+
+KINDS = {kind.name: kind for kind in (GRUB, GRUB_SETTINGS, SYSTEMD_BOOT)}
