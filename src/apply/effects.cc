@@ -10,6 +10,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "plan/boot/generated_menu.h"
+#include "plan/boot/loader.h"
 #include "plan/own_part.h"
 
 namespace cleave {
@@ -247,9 +248,28 @@ Result<Notes> take_out_own_part(HostWriter& host, const WriteFile& effect, const
                 {{"path", path}}}};
 }
 
+// Of a boot entry that was renamed since, by the loader that counts tries, the path that it has now.
+std::string path_now(const HostReader& host, const std::string& path) {
+  const std::string directory(directory_name(path));
+  if (!directory.ends_with("/loader/entries") || host.exists(path)) return path;
+  const auto names = host.list_directory(directory);
+  if (!names) return path;
+  const std::string renamed = entry_path_now(path, *names);
+  return renamed.empty() ? path : renamed;
+}
+
+Result<Notes> take_back_at(HostWriter& host, const WriteFile& effect, const Trace& trace);
+
 Result<Notes> take_back_here(HostWriter& host, const WriteFile& effect, const Trace& trace) {
+  TRY(host.remove_leftovers(trace.before.path));
+  Before now = trace.before;
+  now.path = path_now(host, now.path);
+  return take_back_at(host, effect,
+                      {.before = now, .copy = trace.copy, .outcome = trace.outcome});
+}
+
+Result<Notes> take_back_at(HostWriter& host, const WriteFile& effect, const Trace& trace) {
   const Before& before = trace.before;
-  TRY(host.remove_leftovers(before.path));
   bool absent = false;
   const std::string now = TRY(read_if_there(host, before.path, absent));
   if (!absent && before.existed && content_hash(now) == before.hash) return Notes();

@@ -78,6 +78,14 @@ void set(BootEntry& entry, const Line& line) {
 
 }  // namespace
 
+std::string entry_id(std::string_view file_name) {
+  if (file_name.ends_with(kEnding)) file_name.remove_suffix(kEnding.size());
+  std::string id(file_name);
+  BootEntry no_matter;
+  take_tries(id, no_matter);
+  return id;
+}
+
 std::optional<BootEntry> parse_loader_entry(std::string_view text, std::string_view file_name) {
   if (!is_text(text)) return std::nullopt;
   // "# File created by /usr/lib/kernel/install.d/90-loaderentry.install (systemd 252)"

@@ -35,6 +35,10 @@ struct BootEntry {
   bool operator==(const BootEntry&) const = default;
 };
 
+// "arch+3-1.conf" → "arch": the name without the counter of tries, which changes at every start
+// (systemd.io/AUTOMATIC_BOOT_ASSESSMENT).
+std::string entry_id(std::string_view file_name);
+
 // An entry below loader/entries; `file_name` is its name there. Empty if the text is none: it is
 // binary, larger than 64 KiB, or no line of it has a key of the specification.
 std::optional<BootEntry> parse_loader_entry(std::string_view text, std::string_view file_name);

@@ -89,9 +89,8 @@ std::vector<BootEntry> entries_of_running(const Facts& facts, LoaderKind kind,
   const auto image = running != nullptr ? running->last_value("BOOT_IMAGE") : std::nullopt;
   const std::string selected = lower_case(facts.boot.entry_selected.value_or(""));
   if (kind == LoaderKind::SystemdBoot && !selected.empty()) {
-    return filtered(entries, [&](const BootEntry& entry) {
-      return lower_case(entry.id) + ".conf" == selected || lower_case(entry.id) == selected;
-    });
+    const std::string id = entry_id(selected);
+    return filtered(entries, [&](const BootEntry& entry) { return lower_case(entry.id) == id; });
   }
   if (const auto deployment = running != nullptr ? running->last_value("ostree") : std::nullopt) {
     return filtered(entries, [&](const BootEntry& entry) {

@@ -95,6 +95,17 @@ bool is_fallback(const BootEntry& entry) { return entry.id.find("fallback") != s
 
 }  // namespace
 
+std::string entry_path_now(std::string_view path, const std::vector<std::string>& names) {
+  const std::size_t name = path.rfind('/') + 1;
+  const std::string id = entry_id(path.substr(name));
+  for (const std::string& other : names) {
+    if (other.ends_with(".conf") && entry_id(other) == id) {
+      return std::string(path.substr(0, name)) + other;
+    }
+  }
+  return {};
+}
+
 Result<std::vector<Change>> add_to_entries(const ArgumentsRequest& request) {
   std::vector<Change> changes;
   bool any = false;

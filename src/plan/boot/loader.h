@@ -48,6 +48,10 @@ struct Loader {
   Result<TrialEntry> (*try_arguments)(const ArgumentsRequest& request) = nullptr;
 };
 
+// Where an entry below loader/entries is now: its counter of tries may have changed since it was
+// called `path`. `names`: what is in its directory. Empty: it is gone.
+std::string entry_path_now(std::string_view path, const std::vector<std::string>& names);
+
 // Why no start can be tried with loaders of this kind.
 Error no_trial(const ArgumentsRequest& request);
 

@@ -75,7 +75,8 @@ class PowerCuts:
             came = laptop.power_cut_at_write(count, LATEST, unflushed, seed)
             laptop.power_on()
             if not laptop.boots_to_login():
-                raise Failed(f"{case}: does not boot to login")
+                words = laptop.serial_log.read_text(errors="replace")[-3000:]
+                raise Failed(f"{case}: does not boot to login; the last words were:\n{words}")
             end = self._judge(laptop, case)
         return f"{case}{'' if came else ' (after the end)'}: {end}"
 

@@ -195,5 +195,32 @@ TEST(GeneratedFile, OfSettingsThatSomebodyEditedOnlyTheBlockIsTakenOut) {
   EXPECT_FALSE(host.read_file(kMenu)->contains(kWord));
 }
 
+TEST(BootEntryFile, IsFoundAgainWhenItsCounterOfTriesHasChanged) {
+  constexpr const char* kEntries = "/boot/loader/entries";
+  const std::string before = "title Debian\nlinux /vmlinuz\noptions root=/dev/vda1 quiet\n";
+  MemoryHost host;
+  host.add_directory("/var/lib");
+  host.add_file(join_path(kEntries, "debian-6.1+3.conf"), before);
+  WriteFile write;
+  write.path = join_path(kEntries, "debian-6.1+3.conf");
+  write.content = "title Debian\nlinux /vmlinuz\noptions root=/dev/vda1 quiet x=1\n";
+  write.own = WriteFile::Own::Words;
+  write.words = {"x=1"};
+  Plan plan;
+  plan.purpose = Message("give the kernel an argument");
+  plan.changes.push_back(
+      {.id = "test", .summary = {}, .reason = {}, .effect = write, .permanent = true});
+  Transactions transactions(host);
+  ASSERT_TRUE(transactions.apply(plan));
+  // systemd-boot counts, and systemd-bless-boot takes the counter off.
+  host.add_file(join_path(kEntries, "debian-6.1.conf"), write.content);
+  ASSERT_TRUE(host.remove_file(write.path));
+
+  const auto undone = transactions.undo(1);
+  ASSERT_TRUE(undone) << english(undone.error());
+  EXPECT_EQ(*host.read_file(join_path(kEntries, "debian-6.1.conf")), before);
+  EXPECT_FALSE(host.exists(write.path));
+}
+
 }  // namespace
 }  // namespace cleave
