@@ -210,10 +210,26 @@ Result<Plan> plan_of(const HostReader& host, const PreparedSetup& setup,
   return plan;
 }
 
-// As if the words had not been given: what a trial added says nothing about the files.
-void take_out(Facts& facts, const std::vector<std::string>& given) {
+bool is_trial_entry(const BootEntry& entry) {
+  return entry.id.ends_with(kTrialId);  // "-cleave-trial" for systemd-boot
+}
+
+// As if the entry that started the system were the one before, and its words had not been given:
+// what a trial added says nothing about the files.
+void take_out(Facts& facts, const TriedStart& tried) {
+  for (LoaderPlace& place : facts.boot.places) {
+    const std::vector<BootEntry>* known = place.entries.value();
+    if (known == nullptr) continue;
+    std::vector<BootEntry> entries = *known;
+    std::erase_if(entries, is_trial_entry);
+    place.entries = {std::move(entries), place.entries.source()};
+  }
+  if (!tried.entry.empty()) {
+    facts.boot.entry_selected = {tried.entry, facts.boot.entry_selected.source()};
+  }
+  const std::vector<std::string>& given = tried.words;
   const KernelCommandLine* line = facts.kernel.command_line.value();
-  if (line == nullptr || given.empty()) return;
+  if (line == nullptr) return;
   std::vector<std::string> kept;
   for (const std::string_view word : words(line->text)) {
     if (std::ranges::find(given, word) == given.end()) kept.emplace_back(word);
@@ -254,7 +270,7 @@ FileTexts read_boot_texts(const HostReader& host, const Facts& facts, const Boot
 
 Result<PreparedSetup> prepare_setup(const HostReader& host, Facts facts,
                                     const SetupRequest& request,
-                                    const std::vector<std::string>& expected) {
+                                    const std::optional<TriedStart>& tried) {
   PreparedSetup setup;
   // The diagnosis sees the machine as it is; the files are compared without what a trial gave.
   const Diagnosis diagnosis = diagnose(facts, {.way = request.way, .gpu = request.gpu});
@@ -265,7 +281,7 @@ Result<PreparedSetup> prepare_setup(const HostReader& host, Facts facts,
   setup.gpu_name = name_of(*target.gpu->gpu);
   const Way* way = find_way(setup.way);
   setup.preparation = TRY(way->prepare(facts, *target.gpu->gpu, *setup.mode));
-  take_out(facts, expected);
+  if (tried) take_out(facts, *tried);
   setup.facts = std::make_unique<const Facts>(std::move(facts));
   setup.loader = find_boot_loader(*setup.facts);
   const std::vector<std::string> wanted = words_of(setup.preparation.arguments);

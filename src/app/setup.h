@@ -25,6 +25,12 @@ struct SetupRequest {
   std::string program;             // this very program's file, for hooks of package managers
 };
 
+// How the running system was started where a trial did it.
+struct TriedStart {
+  std::vector<std::string> words;  // that the trial's entry gave the kernel, and no file has
+  std::string entry;  // what LoaderEntrySelected said at the start before; may be empty
+};
+
 using FileTexts = std::map<std::string, std::string, std::less<>>;
 
 struct PreparedSetup {
@@ -42,13 +48,14 @@ struct PreparedSetup {
   std::vector<std::string> waiting;
 };
 
-// `expected`: words that the running kernel has and no file, because a trial gave them. Errors:
-// NotFound if there is no such GPU; Unsupported if the way cannot be had on this machine (the
-// deciding rule's reason and remedy), or cleave does not write for its boot loader; Conflict if the
-// boot loader's files are not what this system was started with; Denied where root must look.
+// `tried`: in a start that tries a set-up; the loader's files are then compared as if it had been
+// the start before. Errors: NotFound if there is no such GPU; Unsupported if the way cannot be had
+// on this machine (the deciding rule's reason and remedy), or cleave does not write for its boot
+// loader; Conflict if the boot loader's files are not what this system was started with; Denied
+// where root must look.
 Result<PreparedSetup> prepare_setup(const HostReader& host, Facts facts,
                                     const SetupRequest& request,
-                                    const std::vector<std::string>& expected = {});
+                                    const std::optional<TriedStart>& tried = std::nullopt);
 
 // What the loader reads when it starts, or a generator for it. Files that are missing have no
 // entry.

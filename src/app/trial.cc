@@ -128,6 +128,7 @@ Trial trial_of(const HostReader& host, const PreparedSetup& setup, const std::st
   for (const HostLine& line : setup.preparation.lines) {
     if (line.file == HostFile::ModulesLoad) trial.modules.push_back(line.line);
   }
+  trial.entry = setup.facts->boot.entry_selected.value_or("");
   trial.boot = boot_of(host);
   trial.failing = failing_rules(*setup.facts);
   trial.graphical = has_graphical_session(*setup.facts);

@@ -31,6 +31,7 @@ struct Trial {
   std::vector<std::string> modules;  // that must be loaded
   bool once = false;                 // the loader starts it by itself
   std::string program;               // this very program's file
+  std::string entry;                 // LoaderEntrySelected of the boot in which it was prepared
   std::string boot;                  // id of the boot in which it was prepared
   std::vector<std::string> failing;  // ids of rules that failed before
   bool graphical = false;            // a graphical session or its login screen was up

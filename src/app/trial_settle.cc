@@ -134,7 +134,8 @@ Result<void> make_permanent(HostWriter& host, Transactions& transactions, const 
                             Facts facts) {
   const SetupRequest request{
       .way = trial.way, .gpu = parse_pci_address(trial.gpu), .program = trial.program};
-  const PreparedSetup setup = TRY(prepare_setup(host, std::move(facts), request, trial.words));
+  const PreparedSetup setup = TRY(prepare_setup(
+      host, std::move(facts), request, TriedStart{.words = trial.words, .entry = trial.entry}));
   (void)TRY(transactions.apply(setup.plan));
   return {};
 }

@@ -52,6 +52,7 @@ Json to_json(const Trial& trial) {
                        {"modules", list_json(trial.modules)},
                        {"once", trial.once},
                        {"program", bytes_json(trial.program)},
+                       {"entry", bytes_json(trial.entry)},
                        {"boot", trial.boot},
                        {"failing", list_json(trial.failing)},
                        {"graphical", trial.graphical}});
@@ -67,6 +68,7 @@ Result<Trial> trial_from_json(const Json& json) {
   trial.modules = TRY(list_member(json, "modules"));
   trial.once = TRY(bool_member(json, "once"));
   trial.program = TRY(bytes_member(json, "program"));
+  trial.entry = TRY(bytes_member(json, "entry"));
   trial.boot = TRY(bytes_member(json, "boot"));
   trial.failing = TRY(list_member(json, "failing"));
   trial.graphical = TRY(bool_member(json, "graphical"));

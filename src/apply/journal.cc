@@ -89,6 +89,11 @@ Result<void> read_line(Journal& journal, const Json& line) {
     }
     return {};
   }
+  if (line.find("undoing") != nullptr) {
+    journal.undoing = true;
+    journal.end = Journal::End::None;
+    return {};
+  }
   if (line.find("undone") != nullptr) {
     const std::size_t change = TRY(change_member(journal, line, "undone"));
     if (!journal.intents.contains(change)) return wrong_member("undone");
@@ -119,6 +124,8 @@ std::string done_line(std::size_t change, const std::string& outcome) {
   if (!outcome.empty()) line.set("outcome", bytes_json(outcome));
   return line_of(line);
 }
+
+std::string undoing_line() { return line_of(Json::object({{"undoing", true}})); }
 
 std::string undone_line(std::size_t change) { return line_of(Json::object({{"undone", change}})); }
 

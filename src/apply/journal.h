@@ -3,8 +3,9 @@
 //   {"begin":N,"time":…,"boot":"…","plan":{…}}
 //   {"intent":I,"before":{…}}   the effect of change I may happen from here on
 //   {"done":I,"outcome":"…"}    it happened; what was generated, where the plan does not tell it
-//   {"undone":I}                it was taken back
 //   {"end":"applied"|"undone"}
+//   {"undoing":true}            an undo began: the transaction is open again
+//   {"undone":I}                it was taken back
 //
 // A last line without its newline was torn by a power cut and counts as not written.
 #pragma once
@@ -46,12 +47,14 @@ struct Journal {
   std::map<std::size_t, std::string> outcomes;  // by change, where there is something to tell
   std::set<std::size_t> undone;
   End end = End::None;
-  bool torn = false;  // the last line is to be dropped before anything is appended
+  bool undoing = false;  // it was applied, and an undo began
+  bool torn = false;     // the last line is to be dropped before anything is appended
 };
 
 std::string begin_line(const Journal& journal);  // from number, time, boot and plan
 std::string intent_line(std::size_t change, const Before& before);
 std::string done_line(std::size_t change, const std::string& outcome = {});
+std::string undoing_line();
 std::string undone_line(std::size_t change);
 std::string end_line(Journal::End end);
 

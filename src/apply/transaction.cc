@@ -205,12 +205,23 @@ Result<bool> Transactions::step(Stored& stored, std::size_t change) {
   return true;
 }
 
+// Takes away what a power cut left of a last line.
+Result<void> Transactions::mend(const Stored& stored) {
+  if (!stored.journal.torn) return {};
+  return host_.replace_file(journal_path(stored.directory), stored.text, kJournalMode);
+}
+
+// Of a transaction that was applied. What cannot be taken back leaves it applied: who undoes it
+// again goes on from there.
+Result<std::vector<Message>> Transactions::undo_applied(const Stored& stored) {
+  Result<std::vector<Message>> back = take_back(stored);
+  if (!back) (void)append(stored, end_line(Journal::End::Applied));
+  return back;
+}
+
 Result<std::vector<Message>> Transactions::take_back(const Stored& stored) {
   const Journal& journal = stored.journal;
   std::vector<Message> notes;
-  if (journal.torn) {
-    TRY(host_.replace_file(journal_path(stored.directory), stored.text, kJournalMode));
-  }
   std::vector<Error> failures;
   for (const auto& [change, before] : std::views::reverse(journal.intents)) {
     if (journal.undone.contains(change)) continue;
@@ -305,7 +316,12 @@ Result<std::vector<Message>> Transactions::undo(std::uint32_t number) {
   // Again: another cleave may have undone it before this one had the lock.
   const Stored stored = TRY(load(number));
   if (stored.journal.end == Journal::End::Undone) return std::vector<Message>();
-  return take_back(stored).context(stored.journal.plan.purpose);
+  TRY(mend(stored));
+  if (stored.journal.end == Journal::End::None && !stored.journal.undoing) {
+    return take_back(stored).context(stored.journal.plan.purpose);
+  }
+  TRY(append(stored, undoing_line()));
+  return undo_applied(stored).context(stored.journal.plan.purpose);
 }
 
 Result<std::vector<std::uint32_t>> Transactions::recover() {
@@ -318,7 +334,9 @@ Result<std::vector<std::uint32_t>> Transactions::recover() {
   const auto held = TRY(lock());
   const std::vector<Stored> all = TRY(load_all());
   for (const Stored& stored : all | std::views::reverse | std::views::filter(is_open)) {
-    TRY(take_back(stored).context(stored.journal.plan.purpose));
+    TRY(mend(stored));
+    TRY((stored.journal.undoing ? undo_applied(stored) : take_back(stored))
+            .context(stored.journal.plan.purpose));
     finished.push_back(stored.journal.number);
   }
   std::ranges::reverse(finished);

@@ -46,8 +46,8 @@ class Transactions {
   // out, which the notes that are returned tell; a file that is cleave's as a whole and was changed
   // is left alone, and named in the error, while all the rest is put back.
   Result<std::vector<Message>> undo(std::uint32_t number);
-  // Finishes what a crash left open: open transactions are undone, the last first. Returns their
-  // numbers.
+  // Finishes what a crash left open: transactions that were being applied or undone are undone, the
+  // last first. Returns their numbers.
   Result<std::vector<std::uint32_t>> recover();
   // By number. A transaction of which nothing is left, since all it did went with a reboot or with
   // its device, is Undone. Empty if there are none; an unreadable journal is an error.
@@ -67,6 +67,8 @@ class Transactions {
   Result<Stored> begin(const Plan& plan);
   Result<bool> step(Stored& stored, std::size_t change);
   Result<void> append(const Stored& stored, const std::string& line);
+  Result<void> mend(const Stored& stored);
+  Result<std::vector<Message>> undo_applied(const Stored& stored);
   Result<std::vector<Message>> take_back(const Stored& stored);
   Error roll_back(const Stored& stored, Error cause);
 
