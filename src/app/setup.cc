@@ -111,10 +111,14 @@ Error disagreement(const CommandLineDifference& difference, const std::vector<st
   return error;
 }
 
-Error unknown_loader(const BootLoader& loader) {
+Error unknown_loader(const BootLoader& loader, bool is_root) {
   Error error = error_of(ErrorCode::Unsupported,
                          {N_("It cannot be told which boot loader started this system.")},
                          {N_("Add the arguments by hand, in the way of your system's manual.")});
+  if (!is_root && !loader.unread.empty()) {
+    error.code = ErrorCode::Denied;
+    error.remedy = {N_("Run the same command again with sudo: sudo cleave …")};
+  }
   for (const auto* list : {&loader.evidence, &loader.unread}) {
     for (const BootEvidence& each : *list) {
       error.context.push_back(
@@ -125,15 +129,17 @@ Error unknown_loader(const BootLoader& loader) {
 }
 
 // That the loader's files are those which this system was started with.
-Result<void> check_loader(const BootLoader& loader, const std::vector<std::string>& own) {
-  if (loader.writer == BootWriter::Unknown) return unknown_loader(loader);
+Result<void> check_loader(const BootLoader& loader, const std::vector<std::string>& own,
+                          bool is_root) {
+  if (loader.writer == BootWriter::Unknown) return unknown_loader(loader, is_root);
   for (const auto& difference : {loader.menu, loader.settings}) {
     if (!difference) continue;
     const std::vector<std::string> words = surprises(*difference, own);
     if (!words.empty()) return disagreement(*difference, words);
   }
   const bool compared = loader.menu.has_value() || loader.settings.has_value();
-  if (!compared && loader.confidence != BootConfidence::Known) return unknown_loader(loader);
+  if (!compared && loader.confidence != BootConfidence::Known)
+    return unknown_loader(loader, is_root);
   return {};
 }
 
@@ -179,7 +185,7 @@ Result<std::vector<Change>> argument_changes(const PreparedSetup& setup) {
   const std::vector<std::string> words = words_of(setup.preparation.arguments);
   if (words.empty()) return std::vector<Change>();
   const Loader* row = find_loader(setup.loader.writer);
-  if (row == nullptr) return unknown_loader(setup.loader);
+  if (row == nullptr) return unknown_loader(setup.loader, setup.facts->is_root);
   return row->add_arguments(
       {.facts = *setup.facts, .loader = setup.loader, .words = words, .texts = setup.texts});
 }
@@ -285,7 +291,7 @@ Result<PreparedSetup> prepare_setup(const HostReader& host, Facts facts,
   setup.facts = std::make_unique<const Facts>(std::move(facts));
   setup.loader = find_boot_loader(*setup.facts);
   const std::vector<std::string> wanted = words_of(setup.preparation.arguments);
-  if (!wanted.empty()) TRY(check_loader(setup.loader, wanted));
+  if (!wanted.empty()) TRY(check_loader(setup.loader, wanted, setup.facts->is_root));
   setup.texts = read_boot_texts(host, *setup.facts, setup.loader);
   for (const std::string& path : host_file_paths()) read_into(host, path, setup.texts);
   setup.waiting = waiting_words(setup.loader, wanted);

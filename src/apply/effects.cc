@@ -248,7 +248,8 @@ Result<Notes> take_out_own_part(HostWriter& host, const WriteFile& effect, const
                 {{"path", path}}}};
 }
 
-// Of a boot entry that was renamed since, by the loader that counts tries, the path that it has now.
+// Of a boot entry that was renamed since, by the loader that counts tries, the path that it has
+// now.
 std::string path_now(const HostReader& host, const std::string& path) {
   const std::string directory(directory_name(path));
   if (!directory.ends_with("/loader/entries") || host.exists(path)) return path;
@@ -264,8 +265,7 @@ Result<Notes> take_back_here(HostWriter& host, const WriteFile& effect, const Tr
   TRY(host.remove_leftovers(trace.before.path));
   Before now = trace.before;
   now.path = path_now(host, now.path);
-  return take_back_at(host, effect,
-                      {.before = now, .copy = trace.copy, .outcome = trace.outcome});
+  return take_back_at(host, effect, {.before = now, .copy = trace.copy, .outcome = trace.outcome});
 }
 
 Result<Notes> take_back_at(HostWriter& host, const WriteFile& effect, const Trace& trace) {

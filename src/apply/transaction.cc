@@ -8,6 +8,7 @@
 #include "apply/journal.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "host/signals_wait.h"
 
 namespace cleave {
 namespace {
@@ -28,6 +29,13 @@ Error needs_root() {
   error.code = ErrorCode::Denied;
   error.message = Message(N_("Only root may change this."));
   error.remedy = Message(N_("Run the same command again with sudo: sudo cleave …"));
+  return error;
+}
+
+Error interrupted() {
+  Error error;
+  error.code = ErrorCode::Interrupted;
+  error.message = Message(N_("It was interrupted."));
   return error;
 }
 
@@ -288,10 +296,13 @@ Result<ApplyReport> Transactions::apply(const Plan& plan) {
       waiting, [&](std::size_t change) { return plan.changes[change].needs_root; });
   if (root_needed && host_.user_id() != 0) return needs_root();
 
+  // Ctrl-C waits for a step's end, and then everything is taken back.
+  const SignalsWait signals;
   const auto held = TRY(lock());
   Stored stored = TRY(begin(plan));
   report.transaction = stored.journal.number;
   for (std::size_t change = 0; change < plan.changes.size(); ++change) {
+    if (host_.is_interrupted()) return roll_back(stored, interrupted());
     Result<bool> made = step(stored, change).context(plan.changes[change].summary);
     if (!made) return roll_back(stored, std::move(made).error());
     if (!*made) report.skipped.push_back(change);
@@ -312,6 +323,7 @@ Result<std::vector<Message>> Transactions::undo(std::uint32_t number) {
   if (!found) return std::move(found).error();
   if (found->journal.end == Journal::End::Undone) return std::vector<Message>();
   if (found->journal.plan.needs_root() && host_.user_id() != 0) return needs_root();
+  const SignalsWait signals;
   const auto held = TRY(lock());
   // Again: another cleave may have undone it before this one had the lock.
   const Stored stored = TRY(load(number));
@@ -330,6 +342,7 @@ Result<std::vector<std::uint32_t>> Transactions::recover() {
     return stored.journal.end == Journal::End::None;
   };
   if (std::ranges::none_of(TRY(load_all()), is_open)) return finished;
+  const SignalsWait signals;
   // Open may also mean: another cleave is at it. Then it has the lock.
   const auto held = TRY(lock());
   const std::vector<Stored> all = TRY(load_all());

@@ -39,7 +39,8 @@ class Transactions {
   // error tells the cause and, in its context, that everything was put back or what could not be.
   // Changes that are done already are skipped. Errors: Conflict if the plan contradicts itself, a
   // file changed since the plan, or an earlier transaction is open (recover() first); Denied if
-  // root is needed and the user is not root; Busy if another cleave is changing the host.
+  // root is needed and the user is not root; Busy if another cleave is changing the host;
+  // Interrupted if a signal came that ends the program, which it does once this has returned.
   Result<ApplyReport> apply(const Plan& plan);
   // Takes back what transaction `number` did, last change first. Idempotent. What a reboot took
   // away counts as undone. Of a file that somebody changed after cleave only cleave's part is taken

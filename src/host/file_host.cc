@@ -27,6 +27,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "host/journal.h"
+#include "host/signals_wait.h"
 
 namespace cleave {
 namespace {
@@ -358,6 +359,8 @@ class FileHost final : public HostWriter {
     if (::syncfs(directory.get()) != 0) return write_error(errno, path);
     return {};
   }
+
+  [[nodiscard]] bool is_interrupted() const override { return SignalsWait::is_one_pending(); }
 
   [[nodiscard]] std::chrono::system_clock::time_point now() const override {
     return std::chrono::system_clock::now();

@@ -124,6 +124,10 @@ class HostWriter : public HostReader {
   // `path`: a boot loader reads the disk, and not the journal.
   virtual Result<void> settle(std::string_view path) = 0;
 
+  // True if a signal that ends the program waits (host/signals_wait.h): whoever is at work takes
+  // back what is half done.
+  [[nodiscard]] virtual bool is_interrupted() const = 0;
+
   [[nodiscard]] virtual std::chrono::system_clock::time_point now() const = 0;
   // Waits, for what the kernel or udev does a moment later.
   virtual void pause(std::chrono::milliseconds length) = 0;

@@ -77,6 +77,8 @@ class MemoryHost final : public HostWriter {
   void set_lock_holder(std::string_view path, std::uint32_t process) {
     lock_holders_[std::string(path)] = process;
   }
+  // From the n-th effect on a signal that ends the program waits.
+  void interrupt_at_effect(int n) { interrupting_effect_ = effects_ + n; }
   // What happens while cleave waits: called after each pause().
   void on_pause(std::function<void(MemoryHost&)> handler) { pause_handler_ = std::move(handler); }
 
@@ -116,6 +118,9 @@ class MemoryHost final : public HostWriter {
   [[nodiscard]] Result<std::optional<std::uint32_t>> lock_holder(
       std::string_view path) const override;
   Result<void> settle(std::string_view path) override;
+  [[nodiscard]] bool is_interrupted() const override {
+    return interrupting_effect_ != 0 && effects_ >= interrupting_effect_;
+  }
   [[nodiscard]] std::chrono::system_clock::time_point now() const override { return now_; }
   void pause(std::chrono::milliseconds length) override;
 
@@ -147,6 +152,7 @@ class MemoryHost final : public HostWriter {
   int failing_effect_ = 0;
   int failing_errno_ = 0;
   int stopping_effect_ = 0;
+  int interrupting_effect_ = 0;
 };
 
 // A *.machine file: a captured machine as readable text. Each entry starts with a line

@@ -1,167 +1,30 @@
-"""`cleave setup` on a laptop with a disk: tried for one start, made permanent, taken back, cut off."""
-import json
-import os
-import pathlib
-import sys
-import time
+"""`cleave setup` on a laptop with a disk and GRUB: the whole story once, and power cuts at five moments of it.
+
+setup_more_test.py has other boot loaders, hosts on which something stands in the way, and a start that hangs; torture.py has
+power cuts by the hundred."""
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "disk"))
-import fingerprint
-import images
-from laptop_with_disk import COMMAND_LIMIT, LaptopWithDisk, saved_login
-from volatile_disk import Unflushed, WRITTEN_OUT_AFTER
-
-CLEAVE = os.environ["CLEAVE"]  # set by CMake: the release build, as users have it
-PROGRAM = "/usr/local/bin/cleave"
-WORD = "i915.enable_gvt=1"
-TYPES = "ls /sys/bus/pci/devices/10000:00:02.0/mdev_supported_types"
-HANGING = "cleave lab: hanging, as asked"  # lab/kernel/igpu_drv.c
-NEEDS_RESTART = 5
-
-
-class SetupTest(unittest.TestCase):
-    kind = "grub"
-
-    @classmethod
-    def setUpClass(cls):
-        reason = images.missing(cls.kind)
-        if reason:
-            raise unittest.SkipTest(f"skipped: {reason}")
-        cls.state = saved_login(cls.kind)
-
-    def setUp(self):
-        self.laptop = self.enterContext(LaptopWithDisk(self.kind, self.state))
-        self.laptop.put(CLEAVE, PROGRAM)
-        self.before = fingerprint.fingerprint(self.laptop)
-        self.command_line = self.laptop.kernel_command_line()
-
-    def cleave(self, words, expected_status=0):
-        done = self.laptop.run(f"{PROGRAM} {words} --json", limit=3 * COMMAND_LIMIT)
-        self.assertEqual(done.status, expected_status, done.stdout.decode() + done.stderr.decode())
-        return json.loads(done.stdout)
-
-    def status(self):
-        """What stands, once no trial is being looked at any more."""
-        end = time.monotonic() + 3 * COMMAND_LIMIT
-        while True:
-            done = self.laptop.run(f"{PROGRAM} setup --status --json")
-            status = json.loads(done.stdout)
-            if status["trial"] is None or time.monotonic() > end:
-                return status
-            time.sleep(1)
-
-    def begin_trial(self):
-        begun = self.cleave("setup --way gvt-g --trial --yes", NEEDS_RESTART)
-        self.assertEqual(begun["state"], "trial")
-        self.assertTrue(begun["trial"]["once"])
-
-    def expect_as_before(self):
-        self.assertEqual(fingerprint.differences(self.before, fingerprint.fingerprint(self.laptop)), [])
-        self.assertEqual(self.laptop.kernel_command_line(), self.command_line)
-
-    def expect_in_operation(self):
-        self.assertIn(WORD, self.laptop.kernel_command_line())
-        self.assertIn("i915-GVTg_V5_4", self.laptop.check(TYPES))
+from setup_laptop import CLEAVE, SetupTest
+from power_cuts import PowerCuts  # beside the laptop's own modules, whose place setup_laptop knows
 
 
 class Trial(SetupTest):
     def test_what_works_becomes_permanent_and_an_undo_takes_back_every_byte(self):
-        self.begin_trial()
-        self.laptop.reboot()
-        status = self.status()
-        self.assertEqual(status["last_trial"]["result"], "confirmed", status["last_trial"])
-        self.expect_in_operation()
-        self.assertIn("is set up for good", self.laptop.log_in_again())
-
-        self.laptop.reboot()
-        self.expect_in_operation()
-        self.assertFalse([word for word in self.laptop.kernel_command_line() if word.startswith("cleave.")])
-        self.assertIn("nothing was changed", self.laptop.check(f"{PROGRAM} setup --way gvt-g"))
-
-        self.cleave("setup --undo")
-        self.laptop.reboot()
-        self.expect_as_before()
-
-    def test_a_start_that_hangs_leaves_the_machine_as_it_was(self):
-        self.begin_trial()
-        # The driver that cleave switches on hangs on this machine.
-        self.laptop.check("sed -i 's/ quiet / i915.hang=1 /' /boot/grub/custom.cfg && sync")
-        self.laptop.begin_reboot()
-        self.laptop.wait_for_text(HANGING)
-        time.sleep(WRITTEN_OUT_AFTER)
-        self.laptop.power_cut(Unflushed.LOST)
-        self.laptop.power_on()
-        login = self.laptop.wait_for_login()
-        self.assertIn("did not come up", " ".join(login.split()), login)
-        status = self.status()
-        self.assertEqual(status["last_trial"]["result"], "failed")
-        self.assertEqual(status["applied"], [])
-        self.expect_as_before()
+        self.expect_a_trial_to_become_permanent_and_to_be_taken_back()
 
 
-# Holds dpkg's lock as apt does (fcntl F_SETLK; struct flock of x86-64) until it is ended.
-APT = r"""perl -e 'use Fcntl ":DEFAULT"; sysopen F, "/var/lib/dpkg/lock-frontend", O_RDWR|O_CREAT or die;
-fcntl F, F_SETLK, pack("ssx4qqix4", F_WRLCK, 0, 0, 0, 0) or die; $| = 1; print "held"; sleep 600' > /run/apt 2>&1 < /dev/null & echo $! > /run/apt.pid
-until grep -q held /run/apt; do sleep 0.1; done"""
-FULL = """mkdir /run/grub && mount -t tmpfs -o size=16M none /run/grub && cp -a /boot/grub/. /run/grub &&
-mount --bind /run/grub /boot/grub && { dd if=/dev/zero of=/boot/grub/filler bs=4k 2>/dev/null; rm -f /boot/grub/x; }"""
+class Power(SetupTest):
+    # One of each moment in power_cuts.MOMENTS, in the middle of its writes.
+    SEEDS = (2, 4, 7, 12, 6)
 
+    def setUp(self):
+        """Every case has a laptop of its own."""
 
-class Awkward(SetupTest):
-    """Hosts on which something stands in the way: refused or taken back, never halfway."""
-
-    def expect_refused(self, words, statuses=(1, 3), option="--no-trial"):
-        done = self.laptop.run(f"{PROGRAM} setup --way gvt-g --yes {option}", limit=3 * COMMAND_LIMIT)
-        said = " ".join((done.stdout + done.stderr).decode().split())
-        self.assertIn(done.status, statuses, said)
-        self.assertIn(words, said)
-        self.assertEqual(self.cleave("setup --status")["applied"], [])
-
-    def test_boot_is_read_only(self):
-        self.laptop.check("mount --bind /boot /boot && mount -o remount,ro,bind /boot")
-        self.expect_refused("Read-only file system")
-        self.expect_refused("Read-only file system", option="--trial")
-        self.laptop.check("umount /boot")
-        self.expect_as_before()
-
-    def test_boot_is_full(self):
-        self.laptop.check(FULL)
-        self.expect_refused("No space left on device")
-        self.laptop.check("umount /boot/grub")
-        self.expect_as_before()
-
-    def test_a_package_manager_is_at_work(self):
-        self.laptop.check(APT)
-        self.expect_refused("package manager")
-        self.laptop.check("kill $(cat /run/apt.pid)")
-        self.expect_as_before()
-
-    def test_settings_with_the_line_ends_of_another_system(self):
-        self.laptop.check("sed -i 's/$/\\r/' /etc/default/grub")
-        before = fingerprint.fingerprint(self.laptop)
-        self.expect_refused("/etc/default/grub")
-        self.assertEqual(fingerprint.differences(before, fingerprint.fingerprint(self.laptop)), [])
-
-    def test_settings_behind_a_link(self):
-        self.laptop.check("mv /etc/default/grub /etc/grub-settings && ln -s ../grub-settings /etc/default/grub")
-        before = fingerprint.fingerprint(self.laptop)
-        self.cleave("setup --way gvt-g --no-trial --yes", NEEDS_RESTART)
-        self.assertIn(WORD, self.laptop.check("cat /boot/grub/grub.cfg"))
-        self.cleave("setup --undo")
-        self.assertEqual(fingerprint.differences(before, fingerprint.fingerprint(self.laptop)), [])
-
-    def test_two_at_once(self):
-        script = f"""for n in 1 2; do {PROGRAM} setup --way gvt-g --no-trial --yes > /run/setup.$n 2>&1 & pids="$pids $!"; done
-for pid in $pids; do wait $pid; echo $?; done"""
-        statuses = sorted(int(word) for word in self.laptop.check(script, limit=3 * COMMAND_LIMIT).split())
-        said = self.laptop.check("cat /run/setup.1 /run/setup.2")
-        # The second one finds the first at work, or everything done.
-        self.assertIn(NEEDS_RESTART, statuses, said)
-        self.assertIn(statuses[0], (1, 3, NEEDS_RESTART), said)
-        self.assertEqual(len(self.cleave("setup --status", NEEDS_RESTART)["applied"]), 1, said)
-        self.cleave("setup --undo")
-        self.expect_as_before()
+    def test_a_cut_leaves_the_start_or_the_end(self):
+        with PowerCuts(CLEAVE) as cuts:
+            for seed in self.SEEDS:
+                with self.subTest(seed=seed):
+                    print(cuts.run(seed), flush=True)
 
 
 if __name__ == "__main__":

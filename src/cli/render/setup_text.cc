@@ -141,7 +141,9 @@ std::vector<std::string> trial_lines(const PreparedTrial& trial, const FileTexts
     if (change.id == "trial.entry") {
       add_change(all, change, texts);
     } else {
-      add_wrapped(all, effect_text(change.effect), width, 4);
+      const auto* file = std::get_if<WriteFile>(&change.effect);
+      add_wrapped(all, file != nullptr ? printable(file->path) : effect_text(change.effect), width,
+                  4);
     }
     add(all, change.reason, width, 4);
   }

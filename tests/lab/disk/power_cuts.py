@@ -18,7 +18,7 @@ SETUP = f"{PROGRAM} setup --way gvt-g --yes"
 WORD = "i915.enable_gvt=1"
 NEEDS_RESTART = 5
 # A moment is over when its command has ended and nothing was written for this long; then the power goes all the same.
-LATEST = 90
+LATEST = 45
 
 
 @dataclasses.dataclass

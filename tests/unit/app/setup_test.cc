@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "app/kernel_check.h"
 #include "app/trial.h"
 #include "base/text.h"
 #include "facts/readers/read_facts.h"
@@ -247,6 +248,81 @@ TEST(Setup, WaitsForPackageManagers) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::Busy);
   EXPECT_NE(english(refused.error()).find("4711"), std::string::npos);
+}
+
+// --- new kernels
+
+constexpr const char* kRelease = "6.8.0-62-generic";
+
+MemoryHost set_up_machine() {
+  MemoryHost host = machine_before();
+  Transactions transactions(host, kState);
+  EXPECT_TRUE(transactions.apply(prepared(host)->plan));
+  return host;
+}
+
+void install_kernel(MemoryHost& host, bool with_gvt) {
+  const std::string modules = std::string("/usr/lib/modules/") + kRelease;
+  host.add_file(modules + "/modules.dep",
+                with_gvt ? "kernel/drivers/gpu/drm/i915/kvmgt.ko.zst: kernel/vfio/mdev.ko.zst\n"
+                         : "kernel/drivers/gpu/drm/i915/i915.ko.zst:\n");
+  host.add_file(modules + "/modules.builtin", "");
+  host.add_file(
+      std::string("/boot/config-") + kRelease,
+      with_gvt ? "CONFIG_DRM_I915_GVT_KVMGT=m\n" : "# CONFIG_DRM_I915_GVT_KVMGT is not set\n");
+}
+
+std::string warnings_of(const MemoryHost& host) {
+  MemoryHost copy = host;
+  const Transactions transactions(copy, kState);
+  const auto check = check_kernel(copy, transactions, kRelease);
+  if (!check) return english(check.error());
+  std::string all;
+  for (const Message& warning : check->warnings) all += english(warning) + "\n";
+  return all;
+}
+
+TEST(KernelCheck, SaysNothingOfAKernelThatCanShare) {
+  MemoryHost host = set_up_machine();
+  install_kernel(host, true);
+  EXPECT_EQ(warnings_of(host), "");
+}
+
+TEST(KernelCheck, WarnsOfAKernelThatCannot) {
+  MemoryHost host = set_up_machine();
+  install_kernel(host, false);
+  const std::string warnings = warnings_of(host);
+  EXPECT_NE(warnings.find("without GVT-g"), std::string::npos) << warnings;
+  EXPECT_NE(warnings.find("does not have the module kvmgt"), std::string::npos) << warnings;
+}
+
+TEST(KernelCheck, WarnsOfAMenuThatLostTheArguments) {
+  MemoryHost host = set_up_machine();
+  install_kernel(host, true);
+  host.add_file("/boot/grub/grub.cfg",
+                replace_all(*host.read_file("/boot/grub/grub.cfg"), std::string(" ") + kWord, ""));
+  EXPECT_NE(warnings_of(host).find("/boot/grub/grub.cfg"), std::string::npos) << warnings_of(host);
+}
+
+TEST(KernelCheck, IsSilentWhereNothingIsSetUpAndRefusesWhatIsNoKernel) {
+  EXPECT_EQ(warnings_of(machine_before()), "");
+  EXPECT_NE(warnings_of(set_up_machine()).find(kRelease), std::string::npos);
+}
+
+TEST(KernelHooks, AreWrittenWhereThePackageManagerLooks) {
+  MemoryHost debian = machine_before();
+  EXPECT_TRUE(kernel_hook_changes(debian, kProgram).empty());
+  debian.add_directory("/etc/kernel/postinst.d");
+  const auto changes = kernel_hook_changes(debian, kProgram);
+  ASSERT_EQ(changes.size(), 1U);
+  const auto& file = std::get<WriteFile>(changes[0].effect);
+  EXPECT_EQ(file.path, "/etc/kernel/postinst.d/zzz-cleave");
+  EXPECT_EQ(file.mode, 0755U);
+  EXPECT_NE(file.content.find("/usr/bin/cleave kernel-check"), std::string::npos);
+  debian.add_file(file.path, file.content);
+  EXPECT_TRUE(kernel_hook_changes(debian, kProgram).empty());
+  // A name that a shell would take for something else.
+  EXPECT_TRUE(kernel_hook_changes(debian, "/opt/my cleave").empty());
 }
 
 TEST(Trial, ChangesNothingButTheNextStart) {

@@ -134,6 +134,24 @@ TEST(Transactions, AFailureOfAnyEffectLeavesTheStartOrTheEnd) {
   }
 }
 
+TEST(Transactions, AnInterruptionAtAnyEffectTakesEverythingBack) {
+  MemoryHost finished = make_host();
+  ASSERT_TRUE(Transactions(finished).apply(big_plan()));
+  const auto end = state_of(finished);
+  int taken_back = 0;
+  for (int n = 1; n <= finished.effects(); ++n) {
+    MemoryHost host = make_host();
+    const auto start = state_of(host);
+    host.interrupt_at_effect(n);
+    const auto report = Transactions(host).apply(big_plan());
+    EXPECT_EQ(state_of(host), report ? end : start) << "effect " << n;
+    if (report) continue;
+    EXPECT_EQ(report.error().code, ErrorCode::Interrupted) << english(report.error());
+    ++taken_back;
+  }
+  EXPECT_GT(taken_back, finished.effects() / 2);
+}
+
 TEST(Transactions, APowerCutAtAnyEffectIsTakenBack) {
   MemoryHost finished = make_host();
   ASSERT_TRUE(Transactions(finished).apply(big_plan()));
