@@ -12,6 +12,7 @@
 namespace cleave {
 namespace {
 
+constexpr const char* kSystemd = "/run/systemd/system";  // sd_booted(3)
 constexpr const char* kUnits = "/etc/systemd/system/";
 // The unit that looks, in the start that is tried; and the one that takes it back, in any other.
 constexpr const char* kLookUnit = "cleave-trial.service";
@@ -154,6 +155,11 @@ Result<PreparedTrial> prepare_trial(const HostReader& host, const PreparedSetup&
                                  .loader = setup.loader,
                                  .words = prepared.trial.words,
                                  .texts = setup.texts};
+  if (host.is_live() && !host.exists(kSystemd)) {
+    return unsupported_trial(
+        {N_("This system is not started by systemd, whose units would end the "
+            "trial.")});
+  }
   const Loader* row = find_loader(setup.loader.writer);
   if (row == nullptr || row->try_arguments == nullptr) return no_trial(request);
   TrialEntry entry = TRY(row->try_arguments(request));

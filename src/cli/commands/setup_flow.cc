@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "app/installation.h"
 #include "app/owner.h"
 #include "app/trial.h"
 #include "app/vgpu.h"
@@ -123,8 +124,7 @@ struct Prepared {
 };
 
 Result<Prepared> prepare(const HostReader& host, Facts facts, const SetupWish& wish,
-                         const std::string& state) {
-  const std::string program = TRY(own_program());
+                         const std::string& state, const std::string& program) {
   Prepared prepared{.setup = TRY(prepare_setup(
                         host, std::move(facts),
                         {.way = wish.scope.way, .gpu = wish.scope.gpu, .program = program})),
@@ -211,14 +211,17 @@ Result<ExitStatus> show_setup_status(CommandContext& context, HostWriter& host) 
 
 Result<ExitStatus> show_setup(const CommandContext& context, const HostReader& host, Facts facts,
                               const SetupWish& wish) {
-  return show_only(context, TRY(prepare(host, std::move(facts), wish, kStateDirectory)));
+  const std::string program = TRY(own_program());
+  return show_only(context, TRY(prepare(host, std::move(facts), wish, kStateDirectory, program)));
 }
 
 Result<ExitStatus> set_up(CommandContext& context, HostWriter& host, Facts facts,
                           const SetupWish& wish) {
   const std::string state = TRY(state_directory(host));
   Transactions transactions(host, state);
-  const Prepared prepared = TRY(prepare(host, std::move(facts), wish, state));
+  std::string program = TRY(own_program());
+  if (host.user_id() == 0) program = TRY(program_for_root(host, program, state));
+  const Prepared prepared = TRY(prepare(host, std::move(facts), wish, state, program));
   if (prepared.setup.plan.empty()) return nothing_to_do(context, prepared.setup, false);
   show(context, prepared);
   if (prepared.no_trial) return *prepared.no_trial;

@@ -52,6 +52,8 @@ struct Loader {
 // called `path`. `names`: what is in its directory. Empty: it is gone.
 std::string entry_path_now(std::string_view path, const std::vector<std::string>& names);
 
+// A trial that cannot be had, and what else can be done.
+Error unsupported_trial(Message why);
 // Why no start can be tried with loaders of this kind.
 Error no_trial(const ArgumentsRequest& request);
 

@@ -28,8 +28,6 @@ Result<TrialEntry> try_with_systemd_boot(const ArgumentsRequest& request);
 // there, or not as grub-mkconfig writes one.
 std::optional<std::string> menu_entry_text(std::string_view config, std::string_view id);
 
-Error unsupported_trial(Message why);
-
 // Those of the request's words that the entry does not give the kernel already.
 std::vector<std::string> words_for(const ArgumentsRequest& request, const BootEntry& entry);
 
