@@ -216,6 +216,20 @@ Result<Plan> plan_of(const HostReader& host, const PreparedSetup& setup,
   return plan;
 }
 
+// What decides about the way and nobody could tell: said, and never taken for good.
+void add_unknowns(const WayVerdict& way, std::vector<Message>& remarks) {
+  for (const Finding* finding : way.deciding) {
+    if (finding->outcome.kind != OutcomeKind::Unknown) continue;
+    std::vector<std::string> seen;
+    for (const Evidence& evidence : finding->outcome.evidence) {
+      seen.push_back(evidence.source + ": " + evidence.text);
+    }
+    remarks.push_back({N_("Not known on this machine: {rule} ({evidence}). “cleave doctor” tells "
+                          "what it means."),
+                       {{"rule", finding->rule->id}, {"evidence", printable(join(seen, "; "))}}});
+  }
+}
+
 bool is_trial_entry(const BootEntry& entry) {
   return entry.id.ends_with(kTrialId);  // "-cleave-trial" for systemd-boot
 }
@@ -287,6 +301,7 @@ Result<PreparedSetup> prepare_setup(const HostReader& host, Facts facts,
   setup.gpu_name = name_of(*target.gpu->gpu);
   const Way* way = find_way(setup.way);
   setup.preparation = TRY(way->prepare(facts, *target.gpu->gpu, *setup.mode));
+  add_unknowns(*target.way, setup.preparation.remarks);
   if (tried) take_out(facts, *tried);
   setup.facts = std::make_unique<const Facts>(std::move(facts));
   setup.loader = find_boot_loader(*setup.facts);

@@ -145,6 +145,14 @@ bool has_graphical_session(const Facts& facts) {
   });
 }
 
+bool is_called_from_afar(const Facts& facts) {
+  const std::string own = facts.session.own.value_or("");
+  const auto sessions = facts.session.sessions.value_or({});
+  return std::ranges::any_of(sessions, [&own](const LoginSession& session) {
+    return session.id == own && session.remote;
+  });
+}
+
 Result<PreparedTrial> prepare_trial(const HostReader& host, const PreparedSetup& setup,
                                     const std::string& state_directory, const std::string& program,
                                     const std::string& random) {

@@ -44,6 +44,9 @@ Result<Trial> trial_from_json(const Json& json);
 // At a seat of this machine: somebody's desktop, or the login screen.
 bool has_graphical_session(const Facts& facts);
 
+// Whether cleave was called over the network: nobody may be near the power button.
+bool is_called_from_afar(const Facts& facts);
+
 struct PreparedTrial {
   Trial trial;
   Plan plan;

@@ -147,6 +147,11 @@ void show(const CommandContext& context, const Prepared& prepared) {
   if (!prepared.trial) return;
   context.say_text("");
   say_lines(context, trial_lines(*prepared.trial, prepared.setup.texts, width));
+  if (is_called_from_afar(*prepared.setup.facts)) {
+    context.say(
+        {N_("You are connected over the network: should that start hang, somebody has to switch "
+            "the machine off and on.")});
+  }
 }
 
 Result<ExitStatus> show_only(const CommandContext& context, const Prepared& prepared) {

@@ -435,6 +435,32 @@ TEST(Trial, SurvivesAFailureAtEveryStepOfItsBeginning) {
   }
 }
 
+TEST(Trial, KnowsWhenItIsCalledFromAfar) {
+  Facts facts;
+  EXPECT_FALSE(is_called_from_afar(facts));
+  LoginSession at_the_seat;
+  at_the_seat.id = "1";
+  LoginSession over_ssh;
+  over_ssh.id = "2";
+  over_ssh.remote = true;
+  facts.session.sessions = {std::vector<LoginSession>{at_the_seat, over_ssh}, "/run"};
+  facts.session.own = {"1", "/proc/self/cgroup"};
+  EXPECT_FALSE(is_called_from_afar(facts));
+  facts.session.own = {"2", "/proc/self/cgroup"};
+  EXPECT_TRUE(is_called_from_afar(facts));
+}
+
+TEST(Setup, SaysWhatNobodyCouldTell) {
+  MemoryHost host = machine_before();
+  ASSERT_TRUE(host.remove_file("/proc/cpuinfo"));
+  const auto setup = prepared(host);
+  ASSERT_TRUE(setup) << english(setup.error());
+  const auto& remarks = setup->preparation.remarks;
+  EXPECT_TRUE(std::ranges::any_of(remarks, [](const Message& remark) {
+    return english(remark).find("gvt_g.kvm") != std::string::npos;
+  }));
+}
+
 TEST(Trial, SurvivesReadingWhatItWrote) {
   Trial trial;
   trial.way = "gvt-g";
