@@ -5,11 +5,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 data/packages/install.sh build run test
 launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-cmake --preset dev "${launcher[@]}" >/dev/null
-ninja --quiet -C build/dev
-# What users run is what the lab tests and the budgets are about.
-cmake --preset release "${launcher[@]}" >/dev/null
-ninja --quiet -C build/release
+# One build for all tests, with the program as users run it: what the lab tests start.
+cmake --preset test "${launcher[@]}" >/dev/null
+ninja --quiet -C build/test
 
 # What is labelled slow has its own line in CONTRIBUTING.md.
-ctest --preset dev --parallel "$(nproc)" --label-exclude slow "$@"
+ctest --preset test --parallel "$(nproc)" --label-exclude slow "$@"
