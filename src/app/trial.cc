@@ -64,7 +64,8 @@ std::string look_unit(const std::string& program) {
       program);
 }
 
-// Before anybody can log in, so that the login tells what became of it.
+// Before anybody can log in, so that the login tells what became of it; they wait no longer than
+// three minutes for it.
 std::string over_unit(const std::string& program) {
   return format(
       "# Written by `cleave setup`, taken away when the trial is over.\n"
@@ -77,7 +78,7 @@ std::string over_unit(const std::string& program) {
       "[Service]\n"
       "Type=oneshot\n"
       "ExecStart={} trial\n"
-      "TimeoutStartSec=15min\n",
+      "TimeoutStartSec=3min\n",
       program);
 }
 

@@ -86,7 +86,7 @@ constexpr std::string_view kGrubBlock = "# GRUB Environment Block\n";
 
 std::string_view filled_part(std::string_view block) {
   std::size_t end = block.size();
-  if (end != 0 && block[end - 1] == '\n') --end;  // written by another tool than GRUB's
+  if (block.ends_with("#\n")) --end;  // written by another tool than GRUB's
   while (end != 0 && block[end - 1] == '#') --end;
   return block.substr(0, end);
 }
@@ -150,7 +150,7 @@ std::optional<std::string> without_words(std::string_view text,
 
 std::optional<std::string> without_grub_variables(std::string_view block,
                                                   const std::vector<std::string>& names) {
-  if (!block.starts_with(kGrubBlock)) return std::nullopt;
+  if (!block.starts_with(kGrubBlock) || !filled_part(block).ends_with('\n')) return std::nullopt;
   std::string kept;
   for (std::string_view rest = filled_part(block); !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size() - 1);

@@ -4,13 +4,13 @@ namespace cleave {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> kCommands = {
-      kUpCommand,          kDoctorCommand,       kExplainCommand,    kCaptureCommand,
-      kVgpuTypesCommand,   kVgpuListCommand,     kVgpuCreateCommand, kVgpuRemoveCommand,
-      kVmNewCommand,       kVmListCommand,       kVmShowCommand,     kVmCheckCommand,
-      kVmCommandCommand,   kVmStartCommand,      kVmStopCommand,     kVmKillCommand,
-      kVmStatusCommand,    kVmScreenshotCommand, kLabRunCommand,     kLabShellCommand,
-      kLabUpCommand,       kLabDownCommand,      kLabListCommand,    kLabAgentCommand,
-      kQemuListCommand,    kRulesCommand,        kSetupCommand,      kTrialCommand,
+      kUpCommand,          kDoctorCommand,    kSetupCommand,        kExplainCommand,
+      kCaptureCommand,     kVgpuTypesCommand, kVgpuListCommand,     kVgpuCreateCommand,
+      kVgpuRemoveCommand,  kVmNewCommand,     kVmListCommand,       kVmShowCommand,
+      kVmCheckCommand,     kVmCommandCommand, kVmStartCommand,      kVmStopCommand,
+      kVmKillCommand,      kVmStatusCommand,  kVmScreenshotCommand, kLabRunCommand,
+      kLabShellCommand,    kLabUpCommand,     kLabDownCommand,      kLabListCommand,
+      kLabAgentCommand,    kQemuListCommand,  kRulesCommand,        kTrialCommand,
       kKernelCheckCommand,
   };
   return kCommands;

@@ -7,7 +7,7 @@ namespace {
 
 Error bad_value(Message message, const std::vector<std::string>& known) {
   Error error;
-  error.code = ErrorCode::NotFound;
+  error.code = ErrorCode::Malformed;
   error.message = std::move(message);
   if (!known.empty()) error.remedy = {N_("There are: {known}"), {{"known", join(known, ", ")}}};
   return error;

@@ -30,6 +30,11 @@ TEST(OwnPart, AVariableOfGrubGoesIntoTheRoomThatThereIs) {
   ASSERT_TRUE(with);
   EXPECT_EQ(*with, environment("saved_entry=1\nnext_entry=cleave-trial\n"));
   EXPECT_EQ(without_grub_variables(*with, {"next_entry"}), before);
+  // As full as it can be.
+  const std::string full = "# GRUB Environment Block\nnext_entry=x\n";
+  EXPECT_EQ(with_grub_variable(full, "next_entry", "y"),
+            "# GRUB Environment Block\nnext_entry=y\n");
+  EXPECT_FALSE(with_grub_variable(full, "next_entry", "yy"));
   // As GRUB leaves it once it has started the entry.
   const std::string cleared = environment("next_entry=\nsaved_entry=1\n");
   EXPECT_EQ(without_grub_variables(cleared, {"next_entry"}), before);
@@ -41,6 +46,8 @@ TEST(OwnPart, WhatIsNoEnvironmentBlockIsLeftAlone) {
   EXPECT_FALSE(with_grub_variable("", "next_entry", "x"));
   EXPECT_FALSE(with_grub_variable("saved_entry=1\n", "next_entry", "x"));
   EXPECT_FALSE(with_grub_variable("# GRUB Environment Block\n##", "next_entry", "x"));
+  // A line without its end, to which the next one would be added.
+  EXPECT_FALSE(with_grub_variable(environment("saved_entry=1"), "next_entry", "x"));
 }
 
 TEST(OwnPart, WhatOthersWroteAroundTheBlockStays) {
