@@ -26,7 +26,10 @@ class SetupTest(unittest.TestCase):
         reason = images.missing(cls.kind)
         if reason:
             raise unittest.SkipTest(f"skipped: {reason}")
-        cls.state = saved_login(cls.kind)
+        try:
+            cls.state = saved_login(cls.kind)
+        except images.CannotFetch as why:
+            raise unittest.SkipTest(f"skipped: {why}") from why
 
     def setUp(self):
         self.laptop = self.enterContext(LaptopWithDisk(self.kind, self.state))

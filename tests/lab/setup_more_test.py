@@ -45,8 +45,8 @@ class Hang(SetupTest):
 
 # Holds dpkg's lock as apt does (fcntl F_SETLK; struct flock of x86-64) until it is ended.
 APT = r"""perl -e 'use Fcntl ":DEFAULT"; sysopen F, "/var/lib/dpkg/lock-frontend", O_RDWR|O_CREAT or die;
-fcntl F, F_SETLK, pack("ssx4qqix4", F_WRLCK, 0, 0, 0, 0) or die; $| = 1; print "held"; sleep 600' > /run/apt 2>&1 < /dev/null & echo $! > /run/apt.pid
-until grep -q held /run/apt; do sleep 0.1; done"""
+my $lock = pack("ssx4qqix4", F_WRLCK, 0, 0, 0, 0); fcntl F, F_SETLK, $lock or die; $| = 1; print "held"; sleep 600' > /run/apt 2>&1 < /dev/null & echo $! > /run/apt.pid
+for try in $(seq 50); do grep -q held /run/apt && exit 0; sleep 0.1; done; cat /run/apt; exit 1"""
 FULL = """mkdir /run/grub && mount -t tmpfs -o size=16M none /run/grub && cp -a /boot/grub/. /run/grub &&
 mount --bind /run/grub /boot/grub && { dd if=/dev/zero of=/boot/grub/filler bs=4k 2>/dev/null; rm -f /boot/grub/x; }"""
 

@@ -22,6 +22,14 @@ FIRST_PARTITION = recipe.MIB
 SECTOR = 512
 
 
+class CannotFetch(Exception):
+    """There is no network, or none that has the packages."""
+
+
+# What apt says then (apt-pkg/acquire-item.cc, methods/connect.cc).
+NO_NETWORK = ("Could not resolve", "Failed to fetch", "Temporary failure resolving", "Unable to connect", "Could not connect")
+
+
 def missing(kind="grub"):
     """Why an image of this kind cannot be made here, or an empty string."""
     if os.geteuid() != 0:
@@ -137,7 +145,12 @@ def install(kind, tree, headers, log):
              f"--include={','.join(recipe.COMMON_PACKAGES + kind.packages)}", f"--customize-hook={fetch}",
              "bookworm", str(tree), *recipe.MIRRORS]
     # INITRD=No: the kernel package's hook for the initramfs; it is made once, when its modules are there.
-    run(*words, log=log, env={**os.environ, "INITRD": "No", "CLEAVE_HEADERS": str(headers)})
+    try:
+        run(*words, log=log, env={**os.environ, "INITRD": "No", "CLEAVE_HEADERS": str(headers)})
+    except RuntimeError as error:
+        if any(words in str(error) for words in NO_NETWORK):
+            raise CannotFetch(f"Debian's packages cannot be fetched:\n{error}") from error
+        raise
     for archive in headers.glob("*.deb"):
         run("dpkg-deb", "-x", archive, headers, log=log)
 
