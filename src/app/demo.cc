@@ -8,7 +8,6 @@
 #include "base/format.h"
 #include "host/program.h"
 #include "lab/laptop.h"
-#include "run/error.h"
 
 namespace cleave {
 namespace {

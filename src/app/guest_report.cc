@@ -8,7 +8,6 @@
 
 #include "base/fd.h"
 #include "base/text.h"
-#include "run/error.h"
 #include "run/local_socket.h"
 
 namespace cleave {

@@ -7,7 +7,6 @@
 #include "app/qemu_probe.h"
 #include "app/vm_place.h"
 #include "facts/readers/readers.h"
-#include "run/error.h"
 
 namespace cleave {
 namespace {

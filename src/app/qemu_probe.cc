@@ -12,7 +12,6 @@
 #include <cstdint>
 
 #include "base/format.h"
-#include "run/error.h"
 #include "run/qmp.h"
 
 namespace cleave {

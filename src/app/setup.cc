@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/kernel_check.h"
+#include "app/units.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "plan/host_files.h"
@@ -14,14 +15,6 @@ namespace cleave {
 namespace {
 
 constexpr std::size_t kFileLimit = std::size_t{16} << 20U;  // as apply/effects.cc
-
-Error error_of(ErrorCode code, Message message, Message remedy = {}) {
-  Error error;
-  error.code = code;
-  error.message = std::move(message);
-  error.remedy = std::move(remedy);
-  return error;
-}
 
 // --- which way on which GPU
 
@@ -208,6 +201,11 @@ Result<Plan> plan_of(const HostReader& host, const PreparedSetup& setup,
     }
     for (Change& change : plan.changes) {
       if (change.id == "modules.load") change.needs_reboot = false;
+    }
+  }
+  if (setup.preparation.vgpus_come_back) {
+    for (Change& change : TRY(vgpus_unit_changes(host, program))) {
+      plan.changes.push_back(std::move(change));
     }
   }
   for (Change& change : kernel_hook_changes(host, program)) {

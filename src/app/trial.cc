@@ -5,6 +5,7 @@
 #include <ranges>
 #include <utility>
 
+#include "app/units.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "ways/way.h"
@@ -12,42 +13,12 @@
 namespace cleave {
 namespace {
 
-constexpr const char* kSystemd = "/run/systemd/system";  // sd_booted(3)
-constexpr const char* kUnits = "/etc/systemd/system/";
 // The unit that looks, in the start that is tried; and the one that takes it back, in any other.
 constexpr const char* kLookUnit = "cleave-trial.service";
 constexpr const char* kOverUnit = "cleave-trial-over.service";
 constexpr const char* kWantedBy = "multi-user.target.d/90-cleave.conf";
 // A kernel that panics restarts by itself, into the entry that is always there.
 constexpr const char* kPanic = "panic=30";
-
-Change write_change(const char* id, Message summary, std::string path, std::string content) {
-  WriteFile file;
-  file.path = std::move(path);
-  file.content = std::move(content);
-  file.expected_before = kAbsentFile;
-  Change change;
-  change.id = id;
-  change.summary = std::move(summary);
-  change.effect = std::move(file);
-  change.permanent = true;
-  return change;
-}
-
-// As systemd.service(5) wants it: "%" begins a specifier, blanks are within quotes.
-Result<std::string> quoted_program(const std::string& program) {
-  const bool plain = std::ranges::none_of(program, [](char letter) {
-    return static_cast<unsigned char>(letter) < ' ' || letter == '"' || letter == '\\' ||
-           letter == '$';
-  });
-  if (plain) return "\"" + replace_all(program, "%", "%%") + "\"";
-  Error error;
-  error.code = ErrorCode::Unsupported;
-  error.message = {N_("A unit cannot start {path}: its name has letters that systemd takes for "
-                      "something else."),
-                   {{"path", printable(program)}}};
-  return error;
-}
 
 std::string look_unit(const std::string& program) {
   return format(
@@ -92,10 +63,10 @@ std::string wanting_drop_in() {
 
 std::vector<Change> unit_changes(const std::string& program) {
   const Message summary(N_("Have the next start looked at, and what was tried taken back"));
-  const std::string units = kUnits;
-  return {write_change("trial.unit", summary, units + kLookUnit, look_unit(program)),
-          write_change("trial.unit", summary, units + kOverUnit, over_unit(program)),
-          write_change("trial.unit", summary, units + kWantedBy, wanting_drop_in())};
+  const std::string units = kUnitDirectory;
+  return {own_file_change("trial.unit", summary, units + kLookUnit, look_unit(program)),
+          own_file_change("trial.unit", summary, units + kOverUnit, over_unit(program)),
+          own_file_change("trial.unit", summary, units + kWantedBy, wanting_drop_in())};
 }
 
 std::vector<std::string> failing_rules(const Facts& facts) {
@@ -164,7 +135,7 @@ Result<PreparedTrial> prepare_trial(const HostReader& host, const PreparedSetup&
                                  .loader = setup.loader,
                                  .words = prepared.trial.words,
                                  .texts = setup.texts};
-  if (host.is_live() && !host.exists(kSystemd)) {
+  if (!is_started_by_systemd(host)) {
     return unsupported_trial(
         {N_("This system is not started by systemd, whose units would end the "
             "trial.")});
@@ -180,9 +151,9 @@ Result<PreparedTrial> prepare_trial(const HostReader& host, const PreparedSetup&
   prepared.plan.purpose = {N_("Try {way} on {gpu} for one start"),
                            {{"way", setup.way}, {"gpu", setup.gpu_name}}};
   prepared.plan.changes.push_back(
-      write_change("trial.state", {N_("Remember what is tried, and how the machine is now")},
-                   join_path(state_directory, kTrialFile), to_text(to_json(prepared.trial))));
-  for (Change& change : unit_changes(TRY(quoted_program(program)))) {
+      own_file_change("trial.state", {N_("Remember what is tried, and how the machine is now")},
+                      join_path(state_directory, kTrialFile), to_text(to_json(prepared.trial))));
+  for (Change& change : unit_changes(TRY(unit_program(program)))) {
     prepared.plan.changes.push_back(std::move(change));
   }
   for (Change& change : entry.changes) prepared.plan.changes.push_back(std::move(change));

@@ -13,25 +13,6 @@ constexpr std::size_t kMostItems = 1000;
 constexpr std::size_t kFileLimit = std::size_t{1} << 20U;
 constexpr std::array<const char*, 4> kResults = {"none", "waiting", "confirmed", "failed"};
 
-Json list_json(const std::vector<std::string>& list) {
-  Json json = Json::array();
-  for (const std::string& item : list) json.push_back(bytes_json(item));
-  return json;
-}
-
-Result<std::vector<std::string>> list_member(const Json& json, const char* key) {
-  const Json* member = json.find(key);
-  const Json::Array* items = member == nullptr ? nullptr : member->as_array();
-  if (items == nullptr || items->size() > kMostItems) return wrong_member(key);
-  std::vector<std::string> list;
-  for (const Json& item : *items) {
-    std::optional<std::string> text = bytes_from_json(item);
-    if (!text) return wrong_member(key);
-    list.push_back(std::move(*text));
-  }
-  return list;
-}
-
 Result<Json> read_json(const HostReader& host, const std::string& path) {
   return parse_json(TRY(host.read_file(path, kFileLimit)));
 }
@@ -63,14 +44,14 @@ Result<Trial> trial_from_json(const Json& json) {
   trial.way = TRY(bytes_member(json, "way"));
   trial.mode = TRY(bytes_member(json, "mode"));
   trial.gpu = TRY(bytes_member(json, "gpu"));
-  trial.words = TRY(list_member(json, "words"));
+  trial.words = TRY(list_member(json, "words", kMostItems));
   trial.marker = TRY(bytes_member(json, "marker"));
-  trial.modules = TRY(list_member(json, "modules"));
+  trial.modules = TRY(list_member(json, "modules", kMostItems));
   trial.once = TRY(bool_member(json, "once"));
   trial.program = TRY(bytes_member(json, "program"));
   trial.entry = TRY(bytes_member(json, "entry"));
   trial.boot = TRY(bytes_member(json, "boot"));
-  trial.failing = TRY(list_member(json, "failing"));
+  trial.failing = TRY(list_member(json, "failing", kMostItems));
   trial.graphical = TRY(bool_member(json, "graphical"));
   return trial;
 }

@@ -8,6 +8,7 @@
 #include <ranges>
 #include <utility>
 
+#include "app/vgpu_choice.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "facts/readers/read_facts.h"
@@ -19,14 +20,6 @@ constexpr const char* kDevices = "/sys/bus/mdev/devices";
 // systemd-udevd and devtmpfs make a node within milliseconds; a busy machine gets more.
 constexpr std::uint32_t kNodeWaitMilliseconds = 1000;
 
-Error error_of(ErrorCode code, Message message, Message remedy = {}) {
-  Error error;
-  error.code = code;
-  error.message = std::move(message);
-  error.remedy = std::move(remedy);
-  return error;
-}
-
 Error unreadable_error(const Unreadable& unreadable) {
   Error error =
       error_of(ErrorCode::Denied, Message(N_("Could not read {path}: {why}"),
@@ -35,83 +28,9 @@ Error unreadable_error(const Unreadable& unreadable) {
   return error;
 }
 
-const PciDevice* pci_device(const Facts& facts, const PciAddress& address) {
-  const auto* devices = facts.pci_devices.value();
-  if (devices == nullptr) return nullptr;
-  const auto found = std::ranges::find(*devices, address, &PciDevice::address);
-  return found == devices->end() ? nullptr : &*found;
-}
-
 bool is_gpu(const Facts& facts, const MdevParent& parent) {
-  const PciDevice* device = parent.pci ? pci_device(facts, *parent.pci) : nullptr;
+  const PciDevice* device = parent.pci ? find_pci_device(facts, *parent.pci) : nullptr;
   return device != nullptr && device->is_gpu();
-}
-
-std::string names_of(const std::vector<VgpuParent>& parents) {
-  std::vector<std::string> names;
-  for (const VgpuParent& parent : parents) names.push_back(parent.parent->name);
-  return join(names, ", ");
-}
-
-// --- choosing
-
-// The name as the machine has it: PCI addresses may be given without their domain. A name that is
-// not there is left to the way, which knows why.
-std::string parent_name(const std::string& name) {
-  const auto address = parse_pci_address(name);
-  return address ? to_text(*address) : name;
-}
-
-const VgpuParent* find_parent(const VgpuView& view, const std::string& name) {
-  const auto found = std::ranges::find(view.parents, name,
-                                       [](const VgpuParent& each) { return each.parent->name; });
-  return found == view.parents.end() ? nullptr : &*found;
-}
-
-Result<std::string> choose_parent(const VgpuView& view, const CreateRequest& request) {
-  if (request.parent) return parent_name(*request.parent);
-  if (view.parents.empty()) {
-    return error_of(ErrorCode::Unsupported,
-                    Message(N_("Nothing on this machine offers vGPUs right now.")),
-                    Message(N_("“cleave doctor” tells why, and what can be done.")));
-  }
-  if (std::ranges::count_if(view.parents, &VgpuParent::is_gpu) == 1) {
-    return std::ranges::find_if(view.parents, &VgpuParent::is_gpu)->parent->name;
-  }
-  return error_of(ErrorCode::Malformed,
-                  Message(N_("It is not clear on what the vGPU is to be made; there is: "
-                             "{parents}"),
-                          {{"parents", names_of(view.parents)}}),
-                  Message(N_("Name one of them with --parent.")));
-}
-
-Result<std::string> choose_type(const VgpuParent* parent, const CreateRequest& request) {
-  if (request.type) return *request.type;
-  // Without a parent the way refuses anyway, whatever the type.
-  if (parent == nullptr) return std::string();
-  if (parent->capacity.best_type) return *parent->capacity.best_type;
-  Error error = error_of(ErrorCode::Busy,
-                         Message(N_("No type of vGPU on {parent} has an instance left."),
-                                 {{"parent", parent->parent->name}}),
-                         Message(N_("“cleave vgpu list” shows what takes the room.")));
-  // The smallest type's reason holds for all larger ones.
-  const auto& types = parent->capacity.types;
-  if (!types.empty() && !types.front().reason.empty()) {
-    error.context.push_back(types.front().reason);
-  }
-  return error;
-}
-
-// GVT-g knows what may be wrong with a GPU; anything else is any driver's mediated device.
-Result<const Way*> way_for(const Facts& facts, const std::string& parent) {
-  const auto address = parse_pci_address(parent);
-  const PciDevice* device = address ? pci_device(facts, *address) : nullptr;
-  const Way* gvt = find_way("gvt-g");
-  if (device != nullptr && gvt != nullptr && gvt->applies_to(*device)) return gvt;
-  const Way* any = find_way("mdev");
-  if (any != nullptr) return any;
-  return error_of(ErrorCode::Unsupported,
-                  Message(N_("cleave cannot make vGPUs on {parent}."), {{"parent", parent}}));
 }
 
 Change owner_change(const char* id, Message summary, ChangeOwner effect) {
@@ -182,11 +101,11 @@ Error explain_create(Error error, const VgpuRequest& request) {
 }
 
 bool concerns_only(const Change& change, const std::string& uuid) {
+  const std::string device = join_path(kDevices, uuid) + "/";
   if (const auto* write = std::get_if<WriteAttribute>(&change.effect)) {
-    return base_name(write->done_path) == uuid;
+    return base_name(write->done_path) == uuid || write->path.starts_with(device);
   }
   if (const auto* owner = std::get_if<ChangeOwner>(&change.effect)) {
-    const std::string device = join_path(kDevices, uuid) + "/";
     return owner->path.starts_with(device) || owner->named_by.starts_with(device);
   }
   return false;
@@ -224,9 +143,9 @@ Result<VgpuView> view_vgpus(Facts facts) {
 
 Result<PreparedCreate> prepare_create(const VgpuView& view, const CreateRequest& request) {
   PreparedCreate prepared;
-  prepared.request.parent = TRY(choose_parent(view, request));
+  prepared.request.parent = TRY(choose_parent(view, request.parent));
   const VgpuParent* parent = find_parent(view, prepared.request.parent);
-  prepared.request.type_id = TRY(choose_type(parent, request));
+  prepared.request.type_id = TRY(choose_type(parent, request.type));
   auto uuid = request.uuid ? Result<std::string>(lower_case(*request.uuid)) : random_uuid();
   prepared.request.uuid = TRY(std::move(uuid));
   prepared.sysfs_path = join_path(kDevices, prepared.request.uuid);

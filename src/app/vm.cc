@@ -14,7 +14,6 @@
 #include "apply/transaction.h"
 #include "base/format.h"
 #include "base/text.h"
-#include "run/error.h"
 #include "run/picture.h"
 #include "run/rfb.h"
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/format.h"
-#include "run/error.h"
 
 namespace cleave {
 namespace {

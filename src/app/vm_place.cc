@@ -10,7 +10,6 @@
 #include "base/fd.h"
 #include "base/format.h"
 #include "base/text.h"
-#include "run/error.h"
 #include "vm/vm.h"
 
 namespace cleave {

@@ -45,6 +45,12 @@ bool is_volatile(const Change& change) {
                                std::holds_alternative<ChangeOwner>(change.effect));
 }
 
+// A driver that refuses a write has done nothing. What is there nevertheless is somebody else's: of
+// two who make the same vGPU the slower one must not remove it.
+bool never_happened(const Effect& effect, const Error& error) {
+  return std::holds_alternative<WriteAttribute>(effect) && error.error_number != 0;
+}
+
 Result<std::vector<std::size_t>> waiting_changes(const HostReader& host, const Plan& plan) {
   std::vector<std::size_t> waiting;
   for (std::size_t change = 0; change < plan.changes.size(); ++change) {
@@ -174,7 +180,8 @@ Result<void> Transactions::append(const Stored& stored, const std::string& line)
 }
 
 Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
-  for (const Stored& earlier : TRY(load_all())) {
+  const std::vector<Stored> all = TRY(load_all());
+  for (const Stored& earlier : all) {
     if (earlier.journal.end != Journal::End::None) continue;
     Error error;
     error.code = ErrorCode::Conflict;
@@ -182,6 +189,7 @@ Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
                             {{"number", earlier.journal.number}});
     return error;
   }
+  forget_what_boots_took(all);
   const auto used = TRY(numbers());
   Stored stored;
   stored.journal.number = used.empty() ? 1 : used.back() + 1;
@@ -195,6 +203,22 @@ Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
   return stored;
 }
 
+// Of vGPUs of earlier boots nothing is left that an undo could take back; without this every start
+// of the machine would leave one more journal to be read. The last number is never used again.
+void Transactions::forget_what_boots_took(const std::vector<Stored>& all) {
+  const std::string boot = boot_id();
+  for (const Stored& stored : all) {
+    const Journal& journal = stored.journal;
+    if (&stored == &all.back()) return;
+    const bool of_this_boot = boot.empty() || journal.boot.empty() || journal.boot == boot;
+    if (of_this_boot || !std::ranges::all_of(journal.plan.changes, is_volatile)) continue;
+    // Best effort: what stays is no more than one file too many.
+    if (host_.remove_file(journal_path(stored.directory))) {
+      (void)host_.remove_directory(stored.directory);
+    }
+  }
+}
+
 // True if the change was made, false if it was made already.
 Result<bool> Transactions::step(Stored& stored, std::size_t change) {
   const Effect& effect = stored.journal.plan.changes[change].effect;
@@ -205,7 +229,13 @@ Result<bool> Transactions::step(Stored& stored, std::size_t change) {
   }
   TRY(append(stored, intent_line(change, before)));
   stored.journal.intents[change] = before;
-  TRY(perform(host_, effect, before));
+  if (Result<void> performed = perform(host_, effect, before); !performed) {
+    if (never_happened(effect, performed.error())) {
+      TRY(append(stored, undone_line(change)));
+      stored.journal.undone.insert(change);
+    }
+    return std::move(performed).error();
+  }
   std::string outcome = outcome_of(host_, effect, before);
   TRY(append(stored, done_line(change, outcome)));
   stored.journal.outcomes[change] = std::move(outcome);

@@ -66,6 +66,7 @@ class Transactions {
   [[nodiscard]] TransactionRecord record_of(const Stored& stored) const;
   [[nodiscard]] Result<std::unique_ptr<HostWriter::Lock>> lock();
   Result<Stored> begin(const Plan& plan);
+  void forget_what_boots_took(const std::vector<Stored>& all);
   Result<bool> step(Stored& stored, std::size_t change);
   Result<void> append(const Stored& stored, const std::string& line);
   Result<void> mend(const Stored& stored);

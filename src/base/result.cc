@@ -63,6 +63,14 @@ ErrorCode error_code_from_errno(int error_number) {
   }
 }
 
+Error error_of(ErrorCode code, Message message, Message remedy) {
+  Error error;
+  error.code = code;
+  error.message = std::move(message);
+  error.remedy = std::move(remedy);
+  return error;
+}
+
 Error system_error(int error_number, Message message, std::string path) {
   Error error;
   error.code = error_code_from_errno(error_number);

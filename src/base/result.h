@@ -46,6 +46,9 @@ ErrorCode error_code_from_errno(int error_number);
 // An error made from errno: the code follows from it, the path is kept beside the message.
 Error system_error(int error_number, Message message, std::string path = {});
 
+// An error that did not come from a system call.
+Error error_of(ErrorCode code, Message message, Message remedy = {});
+
 // "No such file or directory", thread-safe, in English.
 std::string errno_text(int error_number);
 

@@ -31,6 +31,14 @@ struct VirtualMachine {
   Fact<std::string> said;                 // what QEMU wrote since its last start, its end
 };
 
+// An attribute that is set once the device is there.
+struct MdevAttribute {
+  std::string name;  // below the device's directory: "intel_vgpu/vgpu_id"
+  std::string value;
+
+  bool operator==(const MdevAttribute&) const = default;
+};
+
 // One file of mdevctl: a mediated device that is to be made.
 struct MdevDefinition {
   std::string path;    // "/etc/mdevctl.d/0000:00:02.0/UUID"
@@ -38,7 +46,8 @@ struct MdevDefinition {
   std::string uuid;    // lower case; as written where it is none
   std::string type;    // "i915-GVTg_V5_4"; empty: not said
   bool starts_by_itself = false;
-  std::string problem;  // why it cannot be understood; empty: it can
+  std::vector<MdevAttribute> attributes;  // in the order in which they are set
+  std::string problem;                    // why it cannot be understood; empty: it can
 };
 
 struct VirtualMachineFacts {

@@ -19,12 +19,6 @@ constexpr std::uint32_t kMaximumLimitSeconds = 24 * 60 * 60;
 // By WriteFile::Own.
 constexpr std::array<const char*, 4> kOwnNames = {"file", "block", "words", "grub-variables"};
 
-Json list_json(const std::vector<std::string>& list) {
-  Json json = Json::array();
-  for (const std::string& item : list) json.push_back(bytes_json(item));
-  return json;
-}
-
 Json effect_json(const WriteAttribute& effect) {
   return Json::object({{"kind", "write-attribute"},
                        {"path", bytes_json(effect.path)},
@@ -91,19 +85,6 @@ Result<Effect> write_attribute_from(const Json& json) {
   return Effect(std::move(effect));
 }
 
-Result<std::vector<std::string>> list_member(const Json& json, const char* key) {
-  const Json* member = json.find(key);
-  const Json::Array* items = member == nullptr ? nullptr : member->as_array();
-  if (items == nullptr || items->size() > kMaximumItems) return wrong_member(key);
-  std::vector<std::string> list;
-  for (const Json& item : *items) {
-    std::optional<std::string> text = bytes_from_json(item);
-    if (!text || text->find('\0') != std::string::npos) return wrong_member(key);
-    list.push_back(std::move(*text));
-  }
-  return list;
-}
-
 Result<WriteFile::Own> own_member(const Json& json) {
   const auto name = std::ranges::find(kOwnNames, json.text_of("own"));
   if (name == kOwnNames.end()) return wrong_member("own");
@@ -117,18 +98,18 @@ Result<Effect> write_file_from(const Json& json) {
   effect.mode = TRY(number_member(json, "mode", kMaximumMode));
   effect.expected_before = TRY(bytes_member(json, "expected_before"));
   effect.own = TRY(own_member(json));
-  effect.words = TRY(list_member(json, "words"));
+  effect.words = TRY(list_member(json, "words", kMaximumItems));
   return Effect(std::move(effect));
 }
 
 Result<Effect> generate_file_from(const Json& json) {
   GenerateFile effect;
-  effect.argv = TRY(list_member(json, "argv"));
+  effect.argv = TRY(list_member(json, "argv", kMaximumItems));
   if (effect.argv.empty()) return wrong_member("argv");
   effect.fresh = TRY(path_member(json, "fresh"));
   effect.path = TRY(path_member(json, "path"));
-  effect.check_argv = TRY(list_member(json, "check_argv"));
-  effect.words = TRY(list_member(json, "words"));
+  effect.check_argv = TRY(list_member(json, "check_argv", kMaximumItems));
+  effect.words = TRY(list_member(json, "words", kMaximumItems));
   effect.only_undo = TRY(bool_member(json, "only_undo"));
   effect.limit_seconds = TRY(number_member(json, "limit_seconds", kMaximumLimitSeconds));
   return Effect(std::move(effect));
@@ -143,8 +124,8 @@ Result<Effect> remove_file_from(const Json& json) {
 
 Result<Effect> run_command_from(const Json& json) {
   RunCommand effect;
-  effect.argv = TRY(list_member(json, "argv"));
-  effect.undo_argv = TRY(list_member(json, "undo_argv"));
+  effect.argv = TRY(list_member(json, "argv", kMaximumItems));
+  effect.undo_argv = TRY(list_member(json, "undo_argv", kMaximumItems));
   if (effect.argv.empty() && effect.undo_argv.empty()) return wrong_member("argv");
   effect.limit_seconds = TRY(number_member(json, "limit_seconds", kMaximumLimitSeconds));
   return Effect(std::move(effect));

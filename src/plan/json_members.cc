@@ -46,6 +46,12 @@ Json message_json(const Message& message) {
   return Json::object({{"text", bytes_json(message.text)}, {"args", std::move(arguments)}});
 }
 
+Json list_json(const std::vector<std::string>& list) {
+  Json json = Json::array();
+  for (const std::string& item : list) json.push_back(bytes_json(item));
+  return json;
+}
+
 Error wrong_member(std::string_view key) {
   Error error;
   error.code = ErrorCode::Malformed;
@@ -88,6 +94,19 @@ Result<bool> bool_member(const Json& json, const char* key) {
   const bool* value = member == nullptr ? nullptr : member->as_bool();
   if (value == nullptr) return wrong_member(key);
   return *value;
+}
+
+Result<std::vector<std::string>> list_member(const Json& json, const char* key, std::size_t most) {
+  const Json* member = json.find(key);
+  const Json::Array* items = member == nullptr ? nullptr : member->as_array();
+  if (items == nullptr || items->size() > most) return wrong_member(key);
+  std::vector<std::string> list;
+  for (const Json& item : *items) {
+    std::optional<std::string> text = bytes_from_json(item);
+    if (!text || text->find('\0') != std::string::npos) return wrong_member(key);
+    list.push_back(std::move(*text));
+  }
+  return list;
 }
 
 Result<Message> message_member(const Json& json, const char* key) {

@@ -32,6 +32,7 @@ void merge(Preparation& all, Preparation more) {
     });
     if (!there) all.lines.push_back(std::move(line));
   }
+  all.vgpus_come_back = all.vgpus_come_back || more.vgpus_come_back;
   for (Message& remark : more.remarks) all.remarks.push_back(std::move(remark));
 }
 

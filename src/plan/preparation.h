@@ -36,6 +36,8 @@ struct HostLine {
 struct Preparation {
   std::vector<KernelWord> arguments;
   std::vector<HostLine> lines;
+  // vGPUs that are defined are to be there again after every start.
+  bool vgpus_come_back = false;
   // What is there and stays, explained; what cleave cannot do for this way and somebody else must.
   std::vector<Message> remarks;
 };

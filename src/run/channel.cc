@@ -7,8 +7,6 @@
 #include <array>
 #include <cerrno>
 
-#include "run/error.h"
-
 namespace cleave {
 namespace {
 

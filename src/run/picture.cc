@@ -13,7 +13,6 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "host/signals_wait.h"
-#include "run/error.h"
 
 namespace cleave {
 namespace {

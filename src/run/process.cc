@@ -22,7 +22,6 @@
 
 #include "base/format.h"
 #include "base/text.h"
-#include "run/error.h"
 
 namespace cleave {
 namespace {

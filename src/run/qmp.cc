@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <thread>
 
-#include "run/error.h"
 #include "run/local_socket.h"
 
 namespace cleave {

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <string_view>
 
-#include "run/error.h"
 #include "run/local_socket.h"
 
 namespace cleave {

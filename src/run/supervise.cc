@@ -12,7 +12,6 @@
 #include <ctime>
 
 #include "base/format.h"
-#include "run/error.h"
 #include "run/qmp.h"
 #include "run/supervisor.h"
 

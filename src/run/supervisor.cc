@@ -12,8 +12,6 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "run/error.h"
-
 namespace cleave {
 namespace {
 

@@ -11,7 +11,6 @@
 
 #include "base/format.h"
 #include "base/text.h"
-#include "run/error.h"
 #include "run/picture.h"
 
 namespace cleave {

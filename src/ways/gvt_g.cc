@@ -61,6 +61,18 @@ KernelWord without_guc() {
                       "GPUs.")}};
 }
 
+// i915 is a parent once kvmgt is there, which may be early (coldplug sends "add", with the types
+// there already) or late ("change", mdev_register_parent in drivers/vfio/mdev/mdev_core.c). systemd
+// starts what a device wants that it did not want before.
+HostLine vgpus_rule() {
+  return {.file = HostFile::Udev,
+          .line = R"(TEST=="mdev_supported_types", TEST=="/etc/mdevctl.d/%k", TAG+="systemd", )"
+                  R"(ENV{SYSTEMD_WANTS}+="cleave-vgpus@%k.service")",
+          .reason = {N_("vGPUs that you define are made as soon as their GPU offers them, however "
+                        "late its driver is.")},
+          .cost = {}};
+}
+
 // Whether enable_gvt comes from modprobe.d and has arrived in the driver.
 bool is_switched_on_elsewhere(const Subject& subject) {
   const Rule* arrived = find_rule("gvt_g.modprobe_arrived");
@@ -86,6 +98,8 @@ Result<Preparation> GvtGWay::wants(const Facts& facts, const PciDevice& gpu,
                      "not have; without this the guest stops.")},
        .cost = {N_("Of any guest's reads of unknown registers nothing is seen any more but a line "
                    "in the kernel log.")}});
+  all.lines.push_back(vgpus_rule());
+  all.vgpus_come_back = true;
   merge(all, vfio_rights(facts, N_("This system has no group {group}: its devices stay with root, "
                                    "and “cleave vgpu create --for USER” gives one away.")));
   if (const auto off = igfx_off_remark(facts)) all.remarks.push_back(*off);

@@ -10,17 +10,9 @@ namespace {
 
 constexpr const char* kDevices = "/sys/bus/mdev/devices/";
 
-Error refusal(ErrorCode code, Message message, Message remedy = {}) {
-  Error error;
-  error.code = code;
-  error.message = std::move(message);
-  error.remedy = std::move(remedy);
-  return error;
-}
-
 Error unreadable(const Unreadable& unread) {
-  Error error = refusal(ErrorCode::Denied, {N_("The mediated devices could not be read: {why}"),
-                                            {{"why", unread.why}}});
+  Error error = error_of(ErrorCode::Denied, {N_("The mediated devices could not be read: {why}"),
+                                             {{"why", unread.why}}});
   error.path = unread.path;
   return error;
 }
@@ -45,15 +37,15 @@ Error unknown_type(const MdevParent& parent, const std::string& type_id) {
     remedy = {N_("Did you mean {nearest}? It has: {types}"),
               {{"nearest", *near}, {"types", list_of(ids)}}};
   }
-  return refusal(ErrorCode::NotFound, std::move(message), std::move(remedy));
+  return error_of(ErrorCode::NotFound, std::move(message), std::move(remedy));
 }
 
 Error uuid_taken(const MediatedDevice& device) {
-  return refusal(ErrorCode::Conflict,
-                 {N_("The UUID {uuid} is taken: a vGPU of type {type} on {parent} has it."),
-                  {{"uuid", device.uuid}, {"type", device.type_id}, {"parent", device.parent}}},
-                 {N_("Take another UUID, or remove that vGPU: cleave vgpu remove {uuid}"),
-                  {{"uuid", device.uuid}}});
+  return error_of(ErrorCode::Conflict,
+                  {N_("The UUID {uuid} is taken: a vGPU of type {type} on {parent} has it."),
+                   {{"uuid", device.uuid}, {"type", device.type_id}, {"parent", device.parent}}},
+                  {N_("Take another UUID, or remove that vGPU: cleave vgpu remove {uuid}"),
+                   {{"uuid", device.uuid}}});
 }
 
 // Empty if an instance is left, or if nobody can say: then the driver decides.
@@ -70,10 +62,10 @@ std::optional<Error> none_left(const Facts& facts, const MdevParent& parent,
                  "list"),
               {{"type", *capacity.best_type}}};
   }
-  Error error = refusal(ErrorCode::Busy,
-                        {N_("No vGPU of type {type} is left on {parent}."),
-                         {{"type", type_id}, {"parent", parent.name}}},
-                        std::move(remedy));
+  Error error = error_of(ErrorCode::Busy,
+                         {N_("No vGPU of type {type} is left on {parent}."),
+                          {{"type", type_id}, {"parent", parent.name}}},
+                         std::move(remedy));
   error.context.push_back(type->reason);
   return error;
 }
@@ -127,10 +119,10 @@ Error in_use(const MediatedDevice& device) {
   for (const DeviceUser& user : device.users) {
     users.push_back(format("{} ({})", user.process_id, printable(user.command)));
   }
-  Error error = refusal(ErrorCode::Busy,
-                        {N_("vGPU {uuid} is in use by process {processes}."),
-                         {{"uuid", device.uuid}, {"processes", join(users, ", ")}}},
-                        {N_("Shut the VM down first: the kernel would wait for it without end.")});
+  Error error = error_of(ErrorCode::Busy,
+                         {N_("vGPU {uuid} is in use by process {processes}."),
+                          {{"uuid", device.uuid}, {"processes", join(users, ", ")}}},
+                         {N_("Shut the VM down first: the kernel would wait for it without end.")});
   if (!device.users_complete) {
     error.context.emplace_back(
         N_("There may be more: not all processes could be looked into without being root."));
@@ -161,19 +153,19 @@ Error MediatedDeviceWay::parent_missing(const Facts& facts, const std::string& n
     remedy = {N_("Did you mean {nearest}? There are: {parents}"),
               {{"nearest", *near}, {"parents", list_of(names)}}};
   }
-  return refusal(ErrorCode::NotFound,
-                 {N_("{parent} is not registered as a parent of mediated devices."),
-                  {{"parent", printable(name)}}},
-                 std::move(remedy));
+  return error_of(ErrorCode::NotFound,
+                  {N_("{parent} is not registered as a parent of mediated devices."),
+                   {{"parent", printable(name)}}},
+                  std::move(remedy));
 }
 
 Result<Plan> MediatedDeviceWay::attach(const Facts& facts, const VgpuRequest& request) const {
   const std::optional<std::string> uuid = parse_uuid(request.uuid);
   if (!uuid) {
-    return refusal(ErrorCode::Malformed,
-                   {N_("“{uuid}” is no UUID."), {{"uuid", printable(request.uuid)}}},
-                   {N_("A UUID looks like 2f5e7a0c-3b1d-4c8e-9f6a-0d1e2c3b4a59; uuidgen makes "
-                       "one.")});
+    return error_of(ErrorCode::Malformed,
+                    {N_("“{uuid}” is no UUID."), {{"uuid", printable(request.uuid)}}},
+                    {N_("A UUID looks like 2f5e7a0c-3b1d-4c8e-9f6a-0d1e2c3b4a59; uuidgen makes "
+                        "one.")});
   }
   if (const Unreadable* unread = facts.mdev_parents.unreadable()) return unreadable(*unread);
   if (const Unreadable* unread = facts.mediated_devices.unreadable()) return unreadable(*unread);
@@ -206,9 +198,9 @@ Result<Plan> MediatedDeviceWay::detach(const Facts& facts, const std::string& uu
   if (device == nullptr) {
     std::vector<std::string> uuids;
     for (const MediatedDevice& other : devices) uuids.push_back(other.uuid);
-    return refusal(ErrorCode::NotFound,
-                   {N_("There is no vGPU {uuid}."), {{"uuid", printable(uuid)}}},
-                   {N_("There are: {uuids}"), {{"uuids", list_of(uuids)}}});
+    return error_of(ErrorCode::NotFound,
+                    {N_("There is no vGPU {uuid}."), {{"uuid", printable(uuid)}}},
+                    {N_("There are: {uuids}"), {{"uuids", list_of(uuids)}}});
   }
   if (!device->users.empty()) return in_use(*device);
 

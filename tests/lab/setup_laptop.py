@@ -65,6 +65,12 @@ class SetupTest(unittest.TestCase):
         self.assertIn(WORD, self.laptop.kernel_command_line())
         self.assertIn("i915-GVTg_V5_4", self.laptop.check(TYPES))
 
+    def expect_vgpu(self, uuid):
+        """Made by a unit, some time after the driver registered."""
+        self.laptop.check(f"for i in $(seq 50); do test -e /sys/bus/mdev/devices/{uuid} && break; sleep 0.2; done")
+        listed = self.cleave("vgpu list")
+        self.assertEqual([vgpu["uuid"] for vgpu in listed["vgpus"]], [uuid], listed)
+
     def expect_a_trial_to_become_permanent_and_to_be_taken_back(self):
         self.begin_trial()
         self.laptop.reboot()
@@ -73,8 +79,12 @@ class SetupTest(unittest.TestCase):
         self.expect_in_operation()
         self.assertIn("is set up for good", self.laptop.log_in_again())
 
+        defined = self.cleave("vgpu define --type i915-GVTg_V5_4 --auto")["uuid"]
         self.laptop.reboot()
         self.expect_in_operation()
+        self.expect_vgpu(defined)
+        self.cleave(f"vgpu stop {defined}")
+        self.cleave(f"vgpu undefine {defined}")
         self.assertFalse([word for word in self.laptop.kernel_command_line() if word.startswith("cleave.")])
         self.assertIn("nothing was changed", self.laptop.check(f"{PROGRAM} setup --way gvt-g"))
 

@@ -69,6 +69,59 @@ class ReadyLaptop(LaptopTest):
             self.assertEqual(removed.returncode, 0, removed.stderr)
         self.assertEqual(self.run_in_laptop("ls", MDEV).stdout, "")
 
+    def defined_by_peer(self):
+        """mdevctl's own view of what is defined: {uuid: type}."""
+        peer = json.loads(self.run_in_laptop("mdevctl", "list", "-d", "--dumpjson").stdout)
+        return {uuid: details["mdev_type"]
+                for group in peer for devices in group.values()
+                for device in devices for uuid, details in device.items()}
+
+    def start(self, *words):
+        return {each["uuid"]: each["state"] for each in self.laptop_json("vgpu", "start", *words)["vgpus"]}
+
+    def test_what_cleave_defines_mdevctl_starts_and_stops(self):
+        kinds = {"10000:00:02.0": "i915-GVTg_V5_8", "mtty": "mtty-2", "mdpy": "mdpy-hd", "mbochs": "mbochs-small"}
+        defined = {self.laptop_json("vgpu", "define", "--parent", parent, "--type", kind, "--auto")["uuid"]: kind
+                   for parent, kind in kinds.items()}
+        self.assertEqual(self.defined_by_peer(), defined)
+        for uuid in defined:
+            self.assertEqual(self.run_in_laptop("mdevctl", "start", "-u", uuid).returncode, 0)
+        self.assertEqual(self.start("--all"), dict.fromkeys(defined, "already-there"))
+        for uuid in defined:
+            self.assertEqual(self.run_in_laptop("mdevctl", "stop", "-u", uuid).returncode, 0)
+        self.assertEqual(self.start("--parent", "mtty"), {uuid: "started" for uuid in defined if defined[uuid] == "mtty-2"})
+        self.assertEqual(sorted(self.start("--all").values()), ["already-there", "started", "started", "started"])
+        for uuid in defined:
+            self.assertEqual(self.laptop_cleave("vgpu", "stop", uuid).returncode, 0)
+            self.assertEqual(self.laptop_cleave("vgpu", "undefine", uuid).returncode, 0)
+        self.assertEqual(self.defined_by_peer(), {})
+        self.assertEqual(self.run_in_laptop("ls", MDEV).stdout, "")
+
+    def test_what_mdevctl_defines_cleave_starts_and_takes_away(self):
+        uuid = "0b3a5c1e-6a3f-4a45-9a7d-1e9f5a2b6c01"
+        made = self.run_in_laptop("mdevctl", "define", "-u", uuid, "-p", "mbochs", "-t", "mbochs-medium")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        listed = self.laptop_json("vgpu", "list")["definitions"]
+        self.assertEqual([(each["uuid"], each["start"], each["exists"]) for each in listed], [(uuid, "manual", False)])
+        self.assertEqual(self.start("--all"), {})
+        self.assertEqual(self.start(uuid), {uuid: "started"})
+        self.assertEqual(self.laptop_cleave("vgpu", "define", "--uuid", uuid, "--auto").returncode, 0)
+        self.assertIn("auto", self.run_in_laptop("mdevctl", "list", "-d").stdout)
+        self.assertEqual(self.laptop_cleave("vgpu", "stop", uuid).returncode, 0)
+        self.assertEqual(self.laptop_cleave("vgpu", "undefine", uuid).returncode, 0)
+        self.assertEqual(self.run_in_laptop("mdevctl", "list", "-d").stdout.strip(), "")
+
+    def test_what_does_not_fit_is_said_and_the_rest_is_made(self):
+        for kind in ("i915-GVTg_V5_4", "i915-GVTg_V5_8"):
+            self.laptop_json("vgpu", "define", "--parent", GPU, "--type", kind, "--auto")
+        begun = self.laptop_json("vgpu", "start", "--all", expected_status=1)["vgpus"]
+        states = {each["type"]: (each["state"], each["reason"]) for each in begun}
+        self.assertEqual(sorted(state for state, _ in states.values()), ["refused", "started"])
+        reason = next(reason for state, reason in states.values() if state == "refused")
+        self.assertIn("128 MB", reason)
+        for each in begun:
+            self.laptop_cleave("vgpu", "undefine", each["uuid"])
+
     def test_wrong_names_are_answered_with_the_right_ones(self):
         typo = self.laptop_cleave("vgpu", "create", "--parent", GPU, "--type", "i915-GVTg_V5_5")
         self.assertNotEqual(typo.returncode, 0)

@@ -4,13 +4,14 @@ namespace cleave {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> kCommands = {
-      kUpCommand,          kDoctorCommand,    kSetupCommand,        kExplainCommand,
-      kCaptureCommand,     kVgpuTypesCommand, kVgpuListCommand,     kVgpuCreateCommand,
-      kVgpuRemoveCommand,  kVmNewCommand,     kVmListCommand,       kVmShowCommand,
-      kVmCheckCommand,     kVmCommandCommand, kVmStartCommand,      kVmStopCommand,
-      kVmKillCommand,      kVmStatusCommand,  kVmScreenshotCommand, kLabRunCommand,
-      kLabShellCommand,    kLabUpCommand,     kLabDownCommand,      kLabListCommand,
-      kLabAgentCommand,    kQemuListCommand,  kRulesCommand,        kTrialCommand,
+      kUpCommand,          kDoctorCommand,     kSetupCommand,        kExplainCommand,
+      kCaptureCommand,     kVgpuTypesCommand,  kVgpuListCommand,     kVgpuCreateCommand,
+      kVgpuRemoveCommand,  kVgpuDefineCommand, kVgpuUndefineCommand, kVgpuStartCommand,
+      kVgpuStopCommand,    kVmNewCommand,      kVmListCommand,       kVmShowCommand,
+      kVmCheckCommand,     kVmCommandCommand,  kVmStartCommand,      kVmStopCommand,
+      kVmKillCommand,      kVmStatusCommand,   kVmScreenshotCommand, kLabRunCommand,
+      kLabShellCommand,    kLabUpCommand,      kLabDownCommand,      kLabListCommand,
+      kLabAgentCommand,    kQemuListCommand,   kRulesCommand,        kTrialCommand,
       kKernelCheckCommand,
   };
   return kCommands;

@@ -44,6 +44,15 @@ Result<void> recover_first(const CommandContext& context, Transactions& transact
   return {};
 }
 
+void warn_of(const CommandContext& context, const Error& error) {
+  // warn() puts the program's name before it, as translate() does.
+  std::string text = translate(error);
+  constexpr std::string_view kPrefix = "cleave: ";
+  if (text.starts_with(kPrefix)) text.erase(0, kPrefix.size());
+  while (text.ends_with('\n')) text.pop_back();
+  context.warn(Message("{text}", {{"text", text}}));
+}
+
 std::optional<ExitStatus> answered(const CommandContext& context, const Error& error) {
   ExitStatus status = ExitStatus::NotReady;
   switch (error.code) {
@@ -58,12 +67,7 @@ std::optional<ExitStatus> answered(const CommandContext& context, const Error& e
     default:
       return std::nullopt;
   }
-  // warn() puts the program's name before it, as translate() does.
-  std::string text = translate(error);
-  constexpr std::string_view kPrefix = "cleave: ";
-  if (text.starts_with(kPrefix)) text.erase(0, kPrefix.size());
-  while (text.ends_with('\n')) text.pop_back();
-  context.warn(Message("{text}", {{"text", text}}));
+  warn_of(context, error);
   Json detail;
   detail.set("code", error_code_name(error.code));
   detail.set("text", english(error));

@@ -21,6 +21,9 @@ void show_undo(const CommandContext& context, const TransactionRecord& record);
 // Takes back transactions that a crash left open, and says so.
 Result<void> recover_first(const CommandContext& context, Transactions& transactions);
 
+// The error's sentences on standard error, without the program's name twice.
+void warn_of(const CommandContext& context, const Error& error);
+
 // For errors of deciding, before anything is changed: a refusal is an answer and no failure. Its
 // sentences are printed and its exit status returned: 2 if the request is malformed or leaves a
 // choice open, 1 if the answer is no. Empty if the error is a failure after all.

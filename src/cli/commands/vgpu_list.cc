@@ -1,7 +1,10 @@
-// cleave vgpu list: the vGPUs that exist, whoever made them, and who uses them.
+// cleave vgpu list: the vGPUs that exist, whoever made them, and who uses them; and those that are
+// defined and do not exist now.
+#include <algorithm>
 #include <utility>
 
 #include "app/vgpu.h"
+#include "app/vgpu_definition.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
@@ -53,9 +56,52 @@ std::string maker_text(const MediatedDevice& device, const Records& records) {
   return made == nullptr ? "-" : format("cleave ({})", made->number);
 }
 
+bool exists(const VgpuView& view, const MdevDefinition& definition) {
+  return std::ranges::find(view.devices, definition.uuid, &MediatedDevice::uuid) !=
+         view.devices.end();
+}
+
+Json definition_json(const VgpuView& view, const MdevDefinition& definition) {
+  return Json::object(
+      {{"uuid", printable(definition.uuid)},
+       {"parent", printable(definition.parent)},
+       {"type", printable(definition.type)},
+       {"start", definition.starts_by_itself ? "auto" : "manual"},
+       {"path", definition.path},
+       {"exists", exists(view, definition)},
+       {"problem", definition.problem.empty() ? Json() : Json(definition.problem)}});
+}
+
+std::string state_text(const VgpuView& view, const MdevDefinition& definition) {
+  if (!definition.problem.empty()) return printable(definition.problem);
+  return translate(exists(view, definition) ? N_("there") : N_("not there"));
+}
+
+void say_table(const CommandContext& context, const std::vector<std::vector<std::string>>& rows) {
+  std::string text = table(rows);
+  while (text.ends_with('\n')) text.pop_back();
+  context.say_text(text);
+}
+
+void say_definitions(const CommandContext& context, const VgpuView& view,
+                     const std::vector<MdevDefinition>& definitions) {
+  if (definitions.empty()) return;
+  std::vector<std::vector<std::string>> rows{{translate(N_("DEFINED")), translate(N_("PARENT")),
+                                              translate(N_("TYPE")), translate(N_("START")),
+                                              translate(N_("NOW"))}};
+  for (const MdevDefinition& definition : definitions) {
+    rows.push_back({printable(definition.uuid), printable(definition.parent),
+                    printable(definition.type), definition.starts_by_itself ? "auto" : "manual",
+                    state_text(view, definition)});
+  }
+  context.say_text("");
+  say_table(context, rows);
+}
+
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   const VgpuView view = TRY(view_vgpus(*host));
+  const std::vector<MdevDefinition> definitions = TRY(vgpu_definitions(*view.facts));
   // Only root makes vGPUs, so only root's records tell.
   Result<std::vector<TransactionRecord>> listed = Transactions(*host).list();
   if (!listed && listed.error().code != ErrorCode::Denied) return std::move(listed).error();
@@ -75,15 +121,20 @@ Result<ExitStatus> run(CommandContext& context) {
                     group == nullptr ? "-" : std::to_string(*group), users_text(*device),
                     maker_text(*device, records)});
   }
-  context.print_json(
-      Json::object({{"schema", "cleave.vgpu-list/1"}, {"vgpus", std::move(devices)}}));
+  Json defined = Json::array();
+  for (const MdevDefinition& definition : definitions) {
+    defined.push_back(definition_json(view, definition));
+  }
+  context.print_json(Json::object({{"schema", "cleave.vgpu-list/1"},
+                                   {"vgpus", std::move(devices)},
+                                   {"definitions", std::move(defined)}}));
   if (view.devices.empty()) {
     context.say(Message(N_("There are no vGPUs.")));
+    say_definitions(context, view, definitions);
     return ExitStatus::Done;
   }
-  std::string text = table(rows);
-  while (text.ends_with('\n')) text.pop_back();
-  context.say_text(text);
+  say_table(context, rows);
+  say_definitions(context, view, definitions);
   if (!complete || !records) {
     context.say(Message(N_("“?”: this can only be seen with sudo.")));
   }
@@ -94,7 +145,7 @@ Result<ExitStatus> run(CommandContext& context) {
 
 const Command kVgpuListCommand = {
     .name = "vgpu list",
-    .summary = N_("List the vGPUs that exist, and who uses them"),
+    .summary = N_("List the vGPUs that exist and who uses them, and those that are defined"),
     .options = {},
     .positionals = {},
     .run = run,

@@ -1,7 +1,9 @@
-// cleave vgpu remove: takes a vGPU away, by undoing what made it where cleave did.
+// cleave vgpu remove and stop: take a vGPU away, by undoing what made it where cleave did; stop
+// does it with one that is defined, which can be made again.
 #include <utility>
 
 #include "app/vgpu.h"
+#include "app/vgpu_definition.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
 
@@ -19,7 +21,22 @@ Json json_of(const PreparedRemove& prepared, std::optional<std::uint32_t> transa
                        {"plan", prepared.made_by ? Json() : to_json(prepared.plan)}});
 }
 
-Result<ExitStatus> run(CommandContext& context) {
+void say_comes_back(const CommandContext& context, const MdevDefinition& definition) {
+  const std::vector<Field> fields{{"uuid", definition.uuid}};
+  context.say(definition.starts_by_itself
+                  ? Message(N_("It is made again at the next start; to have it now: cleave vgpu "
+                               "start {uuid}"),
+                            fields)
+                  : Message(N_("To have it again: cleave vgpu start {uuid}"), fields));
+}
+
+Result<PreparedRemove> prepare(const HostReader& host, const Transactions& transactions,
+                               const VgpuView& view, const std::string& uuid, bool only_defined) {
+  if (only_defined) TRY(defined_vgpu(*view.facts, uuid));
+  return prepare_remove(host, view, transactions, uuid);
+}
+
+Result<ExitStatus> take_away(CommandContext& context, bool only_defined) {
   const Result<HostWriter*> host = changeable_host(context);
   if (!host) {
     if (const auto status = answered(context, host.error())) return *status;
@@ -31,7 +48,7 @@ Result<ExitStatus> run(CommandContext& context) {
 
   const VgpuView view = TRY(view_vgpus(**host));
   const std::string uuid = context.arguments().get("UUID").value_or("");
-  const Result<PreparedRemove> prepared = prepare_remove(**host, view, transactions, uuid);
+  const Result<PreparedRemove> prepared = prepare(**host, transactions, view, uuid, only_defined);
   if (!prepared) {
     if (const auto status = answered(context, prepared.error())) return *status;
     return prepared.error();
@@ -53,8 +70,14 @@ Result<ExitStatus> run(CommandContext& context) {
   const std::uint32_t transaction = TRY(remove_vgpu(transactions, *prepared));
   context.print_json(json_of(*prepared, transaction));
   context.say(Message(N_("The vGPU {uuid} is gone."), {{"uuid", prepared->uuid}}));
+  if (const auto definition = defined_vgpu(*view.facts, prepared->uuid)) {
+    say_comes_back(context, *definition);
+  }
   return ExitStatus::Done;
 }
+
+Result<ExitStatus> remove(CommandContext& context) { return take_away(context, false); }
+Result<ExitStatus> stop(CommandContext& context) { return take_away(context, true); }
 
 }  // namespace
 
@@ -63,7 +86,15 @@ const Command kVgpuRemoveCommand = {
     .summary = N_("Remove a vGPU that nobody uses"),
     .options = {{"--dry-run", nullptr, N_("Show what would be done and stop")}},
     .positionals = {{"UUID", N_("The vGPU, as “cleave vgpu list” shows it")}},
-    .run = run,
+    .run = remove,
+};
+
+const Command kVgpuStopCommand = {
+    .name = "vgpu stop",
+    .summary = N_("Remove a vGPU that is defined and that nobody uses; its definition stays"),
+    .options = {{"--dry-run", nullptr, N_("Show what would be done and stop")}},
+    .positionals = {{"UUID", N_("The vGPU, as “cleave vgpu list” shows it")}},
+    .run = stop,
 };
 
 }  // namespace cleave

@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vm_common.h"
-#include "run/error.h"
 
 namespace cleave {
 namespace {

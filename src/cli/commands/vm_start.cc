@@ -10,7 +10,6 @@
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
-#include "run/error.h"
 
 namespace cleave {
 namespace {

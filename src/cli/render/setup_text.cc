@@ -23,24 +23,34 @@ void add(Lines& all, const Message& message, std::size_t width, std::size_t inde
   if (!message.empty()) add_wrapped(all, translate(message), width, indent);
 }
 
-void add_why(Lines& all, const std::string& what, const Message& reason, const Message& cost,
-             std::size_t width) {
-  add_wrapped(all, format("{}: {}", what, translate(reason)), width, 4);
+void add_cost(Lines& all, const Message& cost, std::size_t width) {
   if (cost.empty()) return;
   add(all, {N_("What it costs: {cost}"), {{"cost", translate(cost)}}}, width, 4);
 }
 
-// A reason for each line that the change adds.
+void add_why(Lines& all, const std::string& what, const Message& reason, const Message& cost,
+             std::size_t width) {
+  add_wrapped(all, format("{}: {}", what, translate(reason)), width, 4);
+  add_cost(all, cost, width);
+}
+
+// A reason for each line that the change adds; it need not be said of which where there is one.
 void add_reasons(Lines& all, const Change& change, const Preparation& preparation,
                  std::size_t width) {
   const auto* file = std::get_if<WriteFile>(&change.effect);
-  bool any = false;
+  std::vector<const HostLine*> own;
   for (const HostLine& line : preparation.lines) {
-    if (file == nullptr || file->path != path_of(line.file)) continue;
-    add_why(all, line.line, line.reason, line.cost, width);
-    any = true;
+    if (file != nullptr && file->path == path_of(line.file)) own.push_back(&line);
   }
-  if (!any) add(all, change.reason, width, 4);
+  if (own.empty()) add(all, change.reason, width, 4);
+  for (const HostLine* line : own) {
+    if (own.size() > 1) {
+      add_why(all, line->line, line->reason, line->cost, width);
+      continue;
+    }
+    add(all, line->reason, width, 4);
+    add_cost(all, line->cost, width);
+  }
 }
 
 // Once, whatever the number of files that the arguments stand in.

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
+#include <thread>
 
 #include "host/file_host.h"
 #include "host/memory_host.h"
@@ -151,7 +153,13 @@ class VmTest : public testing::Test {
   void TearDown() override {
     if (base_.empty()) return;
     (void)kill_vm(environment_, "demo");
-    std::filesystem::remove_all(base_);
+    // The supervisor of a VM that did not start may still be writing down why.
+    std::error_code error;
+    for (int i = 0; i < 500 && std::filesystem::exists(base_); ++i) {
+      std::filesystem::remove_all(base_, error);
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    EXPECT_FALSE(std::filesystem::exists(base_)) << error.message();
   }
   Result<StartedVm> start(const std::string& more = "") {
     const std::string file = base_ + "/demo.toml";
