@@ -98,9 +98,26 @@ const char* change_state_name(ChangeState state) {
   return "unknown";
 }
 
+namespace {
+
+// What files held before is root's alone.
+Error closed(const Error& why) {
+  Error error = error_of(ErrorCode::Denied, {N_("Only root may see what cleave has set up.")},
+                         {N_("Run the same command again with sudo: sudo cleave …")});
+  error.path = why.path;
+  error.error_number = why.error_number;
+  return error;
+}
+
+}  // namespace
+
 Result<SetupStatus> setup_status(const HostReader& host, const Transactions& transactions) {
   SetupStatus status;
-  for (TransactionRecord& record : TRY(transactions.list())) {
+  Result<std::vector<TransactionRecord>> records = transactions.list();
+  if (!records) {
+    return records.error().code == ErrorCode::Denied ? closed(records.error()) : records.error();
+  }
+  for (TransactionRecord& record : *records) {
     if (record.state == TransactionRecord::State::Open) status.open.push_back(record.number);
     if (!is_of_setup(record) || record.state != TransactionRecord::State::Applied) continue;
     SetupTransaction applied;

@@ -24,20 +24,7 @@ std::string copy_path(const std::string& directory, std::size_t change) {
 
 std::string journal_path(const std::string& directory) { return join_path(directory, "journal"); }
 
-Error needs_root() {
-  Error error;
-  error.code = ErrorCode::Denied;
-  error.message = Message(N_("Only root may change this."));
-  error.remedy = Message(N_("Run the same command again with sudo: sudo cleave …"));
-  return error;
-}
-
-Error interrupted() {
-  Error error;
-  error.code = ErrorCode::Interrupted;
-  error.message = Message(N_("It was interrupted."));
-  return error;
-}
+Error interrupted() { return error_of(ErrorCode::Interrupted, {N_("It was interrupted.")}); }
 
 // Whether a reboot takes the effect away by itself.
 bool is_volatile(const Change& change) {
@@ -60,6 +47,11 @@ Result<std::vector<std::size_t>> waiting_changes(const HostReader& host, const P
 }
 
 }  // namespace
+
+Error needs_root() {
+  return error_of(ErrorCode::Denied, {N_("Only root may change this.")},
+                  {N_("Run the same command again with sudo: sudo cleave …")});
+}
 
 struct Transactions::Stored {
   std::string directory;
@@ -327,13 +319,15 @@ Result<ApplyReport> Transactions::apply(const Plan& plan) {
   if (root_needed && host_.user_id() != 0) return needs_root();
 
   // Ctrl-C waits for a step's end, and then everything is taken back.
-  const SignalsWait signals;
+  const SignalsKept signals;
   const auto held = TRY(lock());
   Stored stored = TRY(begin(plan));
   report.transaction = stored.journal.number;
   for (std::size_t change = 0; change < plan.changes.size(); ++change) {
     if (host_.is_interrupted()) return roll_back(stored, interrupted());
     Result<bool> made = step(stored, change).context(plan.changes[change].summary);
+    // Ctrl-C on a terminal ends the command that a step has run, too.
+    if (!made && host_.is_interrupted()) return roll_back(stored, interrupted());
     if (!made) return roll_back(stored, std::move(made).error());
     if (!*made) report.skipped.push_back(change);
   }
@@ -353,7 +347,7 @@ Result<std::vector<Message>> Transactions::undo(std::uint32_t number) {
   if (!found) return std::move(found).error();
   if (found->journal.end == Journal::End::Undone) return std::vector<Message>();
   if (found->journal.plan.needs_root() && host_.user_id() != 0) return needs_root();
-  const SignalsWait signals;
+  const SignalsKept signals;
   const auto held = TRY(lock());
   // Again: another cleave may have undone it before this one had the lock.
   const Stored stored = TRY(load(number));
@@ -372,7 +366,7 @@ Result<std::vector<std::uint32_t>> Transactions::recover() {
     return stored.journal.end == Journal::End::None;
   };
   if (std::ranges::none_of(TRY(load_all()), is_open)) return finished;
-  const SignalsWait signals;
+  const SignalsKept signals;
   // Open may also mean: another cleave is at it. Then it has the lock.
   const auto held = TRY(lock());
   const std::vector<Stored> all = TRY(load_all());

@@ -26,6 +26,9 @@ struct TransactionRecord {
   enum class State : std::uint8_t { Open, Applied, Undone } state = State::Open;
 };
 
+// Denied, with what to do.
+Error needs_root();
+
 struct ApplyReport {
   std::uint32_t transaction = 0;     // 0: nothing had to be done
   std::vector<std::size_t> skipped;  // changes that were done already
@@ -40,7 +43,8 @@ class Transactions {
   // Changes that are done already are skipped. Errors: Conflict if the plan contradicts itself, a
   // file changed since the plan, or an earlier transaction is open (recover() first); Denied if
   // root is needed and the user is not root; Busy if another cleave is changing the host;
-  // Interrupted if a signal came that ends the program, which it does once this has returned.
+  // Interrupted if a signal came that ends the program, which who prints the outcome has to do
+  // (SignalsKept::end_program).
   Result<ApplyReport> apply(const Plan& plan);
   // Takes back what transaction `number` did, last change first. Idempotent. What a reboot took
   // away counts as undone. Of a file that somebody changed after cleave only cleave's part is taken

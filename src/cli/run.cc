@@ -11,6 +11,7 @@
 #include "cli/parse.h"
 #include "cli/render/translate.h"
 #include "host/program.h"
+#include "host/signals_wait.h"
 
 namespace cleave {
 namespace {
@@ -88,7 +89,9 @@ int run_cleave(const std::vector<std::string>& words) {
     print(stdout, help_text(invocation->help_topic, all_commands()));
     return finish(0);
   }
-  return finish(run_command(*invocation));
+  const int status = finish(run_command(*invocation));
+  SignalsKept::end_program();
+  return status;
 }
 
 }  // namespace cleave

@@ -360,7 +360,7 @@ class FileHost final : public HostWriter {
     return {};
   }
 
-  [[nodiscard]] bool is_interrupted() const override { return SignalsWait::is_one_pending(); }
+  [[nodiscard]] bool is_interrupted() const override { return SignalsKept::has_come(); }
 
   [[nodiscard]] std::chrono::system_clock::time_point now() const override {
     return std::chrono::system_clock::now();

@@ -4,6 +4,7 @@ import unittest
 
 from setup_laptop import COMMAND_LIMIT, NEEDS_RESTART, PROGRAM, WORD, SetupTest
 import fingerprint
+from laptop_with_disk import PROMPT
 from volatile_disk import Unflushed, WRITTEN_OUT_AFTER
 
 HANGING = "cleave lab: hanging, as asked"  # lab/kernel/igpu_drv.c
@@ -40,6 +41,46 @@ class Hang(SetupTest):
         status = self.status()
         self.assertEqual(status["last_trial"]["result"], "failed")
         self.assertEqual(status["applied"], [])
+        self.expect_as_before()
+
+
+class AtTheTerminal(SetupTest):
+    """As a person types it, and as a normal user."""
+
+    def answer(self, keys):
+        """Types `keys` at the question of a set-up; what was said, and the exit status."""
+        self.laptop.type(f"{PROGRAM} setup --way gvt-g --no-trial; echo $? > /run/status\n")
+        self.laptop.wait_for_text(r"\[y/N\] ")
+        for key, pause in keys:
+            self.laptop.type(key)
+            time.sleep(pause)
+        return " ".join(self.laptop.wait_for_text(PROMPT).split())
+
+    def test_no_and_ctrl_c_leave_everything_as_it_was(self):
+        self.laptop.log_in_again()
+        self.assertIn("Nothing was changed.", self.answer([("n\n", 0)]))
+        self.assertEqual(self.laptop.check("cat /run/status").strip(), "1")
+        self.answer([("\x03", 0)])
+        said = ""
+        for pause in (0.2, 0.4, 0.8, 1.6):  # one of them is within grub-mkconfig, on any machine
+            said = self.answer([("y\n", pause), ("\x03", 0)])
+            if "It was interrupted." in said:
+                break
+            self.cleave("setup --undo")
+        self.assertIn("It was interrupted.", said)
+        self.assertRegex(said, "was put back|Nothing was changed")
+        self.expect_as_before()
+
+    def test_a_normal_user_is_told_that_root_is_needed(self):
+        as_nobody = f"runuser -u nobody -- {PROGRAM}"
+        for words in ("setup --way gvt-g --yes", "setup --way gvt-g --no-trial --yes"):
+            done = self.laptop.run(f"{as_nobody} {words}")
+            self.assertEqual(done.status, 4, done)
+            self.assertIn(b"sudo", done.stderr)
+        self.cleave("setup --way gvt-g --no-trial --yes", NEEDS_RESTART)
+        for words in ("setup --undo", "setup --status"):
+            self.assertEqual(self.laptop.run(f"{as_nobody} {words}").status, 4, words)
+        self.cleave("setup --undo")
         self.expect_as_before()
 
 

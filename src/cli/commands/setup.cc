@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "app/machine.h"
-#include "app/owner.h"
 #include "app/qemu.h"
 #include "cli/commands/all.h"
 #include "cli/commands/scope.h"
@@ -21,8 +20,8 @@ void show_what_is_taken_back(const CommandContext& context, const SetupStatus& s
 }
 
 Result<ExitStatus> undo(CommandContext& context, HostWriter& host, bool dry_run) {
-  Transactions transactions(host, TRY(state_directory(host)));
-  if (!dry_run) TRY(recover_first(context, transactions));
+  Transactions transactions(host);
+  if (!dry_run && host.user_id() == 0) TRY(recover_first(context, transactions));
   const SetupStatus status = TRY(setup_status(host, transactions));
   show_what_is_taken_back(context, status);
   Json json = status_json(status);
@@ -56,9 +55,7 @@ bool contradicts_itself(const Arguments& arguments) {
 }
 
 Result<ExitStatus> begin(CommandContext& context, HostWriter& host) {
-  Transactions transactions(host, TRY(state_directory(host)));
-  TRY(recover_first(context, transactions));
-  if (TRY(trial_waits(host, transactions))) return show_setup_status(context, host);
+  if (TRY(trial_waits(context, host))) return show_setup_status(context, host);
   Facts facts = read_facts(host, fact_places(host));
   const SetupWish wish{.scope = TRY(read_scope(context.arguments(), facts)),
                        .no_trial = context.arguments().has("--no-trial")};

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "app/installation.h"
-#include "app/owner.h"
 #include "app/trial.h"
 #include "app/vgpu.h"
+#include "base/text.h"
 #include "cli/commands/vgpu_common.h"
 #include "cli/render/setup_text.h"
 #include "cli/render/translate.h"
@@ -124,7 +124,7 @@ struct Prepared {
 };
 
 Result<Prepared> prepare(const HostReader& host, Facts facts, const SetupWish& wish,
-                         const std::string& state, const std::string& program) {
+                         const std::string& program) {
   Prepared prepared{.setup = TRY(prepare_setup(
                         host, std::move(facts),
                         {.way = wish.scope.way, .gpu = wish.scope.gpu, .program = program})),
@@ -132,7 +132,8 @@ Result<Prepared> prepare(const HostReader& host, Facts facts, const SetupWish& w
                     .no_trial = std::nullopt};
   if (wish.no_trial || !prepared.setup.plan.needs_reboot()) return prepared;
   const std::string random = TRY(random_digits());
-  Result<PreparedTrial> trial = prepare_trial(host, prepared.setup, state, program, random);
+  Result<PreparedTrial> trial =
+      prepare_trial(host, prepared.setup, kStateDirectory, program, random);
   if (trial) {
     prepared.trial = std::move(*trial);
   } else {
@@ -187,25 +188,33 @@ Json status_json(const SetupStatus& status) {
                        {"waiting", std::move(waiting)}});
 }
 
+namespace {
+
+Message trial_state(const HostReader& host, const Trial& trial) {
+  const std::string given = host.read_file("/proc/cmdline").value_or("");
+  const auto all = words(given);
+  if (std::ranges::find(all, trial.marker) != all.end()) {
+    return {N_("This start tries {way}; whether it worked is told within a few minutes."),
+            {{"way", trial.way}}};
+  }
+  if (trial.once) return {N_("A trial of {way} waits for the next start."), {{"way", trial.way}}};
+  return {N_("A trial of {way} waits until “{title}” is chosen in the boot menu."),
+          {{"way", trial.way}, {"title", kTrialTitle}}};
+}
+
+}  // namespace
+
 Result<ExitStatus> show_setup_status(CommandContext& context, HostWriter& host) {
-  const std::string state = TRY(state_directory(host));
-  const Transactions transactions(host, state);
+  const Transactions transactions(host);
   const SetupStatus status = TRY(setup_status(host, transactions));
   const std::size_t width = terminal_width();
   say_lines(context, status_lines(status, width));
   if (status.applied.empty() && status.open.empty()) {
     context.say({N_("Nothing is set up by cleave on this machine.")});
   }
-  const Result<Trial> trial = current_trial(host, state);
-  if (trial) {
-    context.say(
-        trial->once
-            ? Message(N_("A trial of {way} waits for the next start."), {{"way", trial->way}})
-            : Message(N_("A trial of {way} waits until “{title}” is chosen in the boot "
-                         "menu."),
-                      {{"way", trial->way}, {"title", kTrialTitle}}));
-  }
-  const Result<TrialReport> last = last_trial(host, state);
+  const Result<Trial> trial = current_trial(host, kStateDirectory);
+  if (trial) context.say(trial_state(host, *trial));
+  const Result<TrialReport> last = last_trial(host, kStateDirectory);
   if (last) say_lines(context, trial_report_lines(*last, width));
   Json json = status_json(status);
   json.set("trial", trial ? to_json(*trial) : Json());
@@ -217,25 +226,28 @@ Result<ExitStatus> show_setup_status(CommandContext& context, HostWriter& host) 
 Result<ExitStatus> show_setup(const CommandContext& context, const HostReader& host, Facts facts,
                               const SetupWish& wish) {
   const std::string program = TRY(own_program());
-  return show_only(context, TRY(prepare(host, std::move(facts), wish, kStateDirectory, program)));
+  return show_only(context, TRY(prepare(host, std::move(facts), wish, program)));
 }
 
 Result<ExitStatus> set_up(CommandContext& context, HostWriter& host, Facts facts,
                           const SetupWish& wish) {
-  const std::string state = TRY(state_directory(host));
-  Transactions transactions(host, state);
+  Transactions transactions(host);
   std::string program = TRY(own_program());
-  if (host.user_id() == 0) program = TRY(program_for_root(host, program, state));
-  const Prepared prepared = TRY(prepare(host, std::move(facts), wish, state, program));
+  if (host.user_id() == 0) program = TRY(program_for_root(host, program, kStateDirectory));
+  const Prepared prepared = TRY(prepare(host, std::move(facts), wish, program));
   if (prepared.setup.plan.empty()) return nothing_to_do(context, prepared.setup, false);
   show(context, prepared);
+  if (host.user_id() != 0) return needs_root();
   if (prepared.no_trial) return *prepared.no_trial;
   if (!is_agreed(context)) return ExitStatus::NotReady;
   if (!prepared.trial) return make_permanent(context, host, transactions, prepared.setup);
   return try_once(context, host, transactions, prepared.setup, *prepared.trial);
 }
 
-Result<bool> trial_waits(const HostReader& host, const Transactions& transactions) {
+Result<bool> trial_waits(CommandContext& context, HostWriter& host) {
+  if (host.user_id() != 0) return false;
+  Transactions transactions(host);
+  TRY(recover_first(context, transactions));
   const SetupStatus status = TRY(setup_status(host, transactions));
   return std::ranges::any_of(status.applied, [](const SetupTransaction& each) {
     return each.record.plan.kind == kTrialPlan;

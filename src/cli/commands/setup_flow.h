@@ -25,11 +25,12 @@ Result<ExitStatus> show_setup_status(CommandContext& context, HostWriter& host);
 Result<ExitStatus> show_setup(const CommandContext& context, const HostReader& host, Facts facts,
                               const SetupWish& wish);
 
-// Interrupted transactions have been taken back, and no trial waits.
+// Takes back what a crash left open. True: a trial waits for its start or its end, and nothing else
+// is to be begun. A user who may not look begins nothing either: false.
+Result<bool> trial_waits(CommandContext& context, HostWriter& host);
+
+// Once trial_waits() has said no.
 Result<ExitStatus> set_up(CommandContext& context, HostWriter& host, Facts facts,
                           const SetupWish& wish);
-
-// True between the beginning of a trial and its end.
-Result<bool> trial_waits(const HostReader& host, const Transactions& transactions);
 
 }  // namespace cleave

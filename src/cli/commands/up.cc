@@ -134,9 +134,7 @@ bool can_be_set_up(const Diagnosis& diagnosis) {
 
 Result<ExitStatus> set_up_first(CommandContext& context, HostWriter& host, Facts facts,
                                 const std::string& name) {
-  Transactions transactions(host, TRY(state_directory(host)));
-  TRY(recover_first(context, transactions));
-  const bool waits = TRY(trial_waits(host, transactions));
+  const bool waits = TRY(trial_waits(context, host));
   const SetupWish wish{.scope = {.way = "gvt-g", .gpu = std::nullopt}, .no_trial = false};
   const ExitStatus status =
       TRY(waits ? show_setup_status(context, host) : set_up(context, host, std::move(facts), wish));

@@ -1,8 +1,12 @@
 // cleave vm new: writes a commented definition.
+#include <algorithm>
+
 #include "app/vm.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vm_common.h"
+#include "facts/readers/read_facts.h"
+#include "ways/way.h"
 
 namespace cleave {
 namespace {
@@ -32,15 +36,37 @@ Result<NewDefinition> wanted_of(const CommandContext& context) {
   return wanted;
 }
 
+// The only way so far in which a VM can have a GPU without being told more.
+Verdict verdict_of_gvt_g(const HostReader& host) {
+  const Facts facts = read_facts(host);
+  const Diagnosis diagnosis = diagnose(facts, {.way = "gvt-g", .gpu = std::nullopt});
+  Verdict best = Verdict::Impossible;
+  for (const GpuDiagnosis& gpu : diagnosis.gpus) {
+    for (const WayVerdict& way : gpu.ways) best = std::min(best, way.verdict);
+  }
+  return best;
+}
+
 Result<ExitStatus> run(CommandContext& context) {
-  const NewDefinition wanted = TRY(wanted_of(context));
+  NewDefinition wanted = TRY(wanted_of(context));
   HostWriter* host = TRY(context.host());
+  bool needs_setup = false;
+  if (!context.arguments().has("--gpu")) {
+    const Verdict verdict = verdict_of_gvt_g(*host);
+    needs_setup = verdict == Verdict::NeedsChanges;
+    if (needs_setup || verdict == Verdict::Ready) wanted.gpu_way = "gvt-g";
+  }
   const VmEnvironment environment = TRY(this_vm_environment());
   const std::string path = TRY(write_new_vm(*host, environment, wanted));
   context.print_json(
       Json::object({{"schema", "cleave.vm-new/1"}, {"name", wanted.name}, {"file", path}}));
   context.say({N_("Wrote {path}"), {{"path", path}}});
-  context.say({N_("Look through it, then: cleave vm start {name}"), {{"name", wanted.name}}});
+  context.say(
+      needs_setup
+          ? Message(N_("Look through it, then: cleave up {name}, which sets this machine "
+                       "up first"),
+                    {{"name", wanted.name}})
+          : Message(N_("Look through it, then: cleave vm start {name}"), {{"name", wanted.name}}));
   return ExitStatus::Done;
 }
 
@@ -53,7 +79,9 @@ const Command kVmNewCommand = {
                 {"--kernel", "FILE", N_("A kernel to start in place of the disk's loader")},
                 {"--memory", "SIZE", N_("Its memory, as 4G or 512M")},
                 {"--cpus", "N", N_("How many CPUs it sees")},
-                {"--gpu", "WAY", N_("The way it shares the GPU: gvt-g, mdev or none")},
+                {"--gpu", "WAY",
+                 N_("The way it shares the GPU: gvt-g, mdev or none; without it what this machine "
+                    "can")},
                 {"--parent", "NAME",
                  N_("The GPU (or other parent) of its vGPU; not needed with one GPU")},
                 {"--type", "TYPE", N_("The type of its vGPU; without it the best that fits")},

@@ -176,7 +176,8 @@ std::vector<std::string> status_lines(const SetupStatus& status, std::size_t wid
   }
   for (const std::uint32_t number : status.open) {
     add(all,
-        {N_("Transaction {number} was interrupted; the next set-up or undo takes it back."),
+        {N_("Transaction {number} is at work right now, or was interrupted; then the next set-up "
+            "or undo takes it back."),
          {{"number", number}}},
         width);
   }

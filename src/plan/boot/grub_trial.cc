@@ -142,6 +142,15 @@ Result<Change> next_entry(const ArgumentsRequest& request) {
                 .permanent = true};
 }
 
+Error closed(const Unreadable& why) {
+  Error error =
+      error_of(ErrorCode::Denied,
+               {N_("Could not read {path}: {why}"), {{"path", why.path}, {"why", why.why}}},
+               {N_("Run the same command again with sudo: sudo cleave …")});
+  error.path = why.path;
+  return error;
+}
+
 Result<std::string> trial_text(const ArgumentsRequest& request, const std::string& menu) {
   const BootEntry entry = TRY(running_entry(request));
   if (entry.source != request.facts.boot.grub_config.source()) {
@@ -176,6 +185,7 @@ std::optional<std::string> menu_entry_text(std::string_view config, std::string_
 
 Result<TrialEntry> try_with_grub(const ArgumentsRequest& request) {
   TRY(check_words(request.words));
+  if (const Unreadable* why = request.facts.boot.grub_config.unreadable()) return closed(*why);
   const std::string* menu = text_of(request, request.facts.boot.grub_config.source());
   if (menu == nullptr || menu->find("custom.cfg") == std::string::npos) {
     return unsupported_trial(
