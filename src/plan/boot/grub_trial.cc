@@ -106,14 +106,7 @@ Change custom_menu(const ArgumentsRequest& request, const std::string& entry) {
   file.expected_before = before == nullptr ? kAbsentFile : content_hash(*before);
   file.own = WriteFile::Own::Block;
   file.mode = 0600;  // as grub.cfg, which may hold passwords
-  return {.id = "trial.entry",
-          .summary = {N_("Add an entry to the boot menu: {title}"), {{"title", kTrialTitle}}},
-          .reason = {N_("It starts what runs now, with the changed arguments; all other entries "
-                        "stay as they are.")},
-          .effect = std::move(file),
-          .needs_root = true,
-          .needs_reboot = true,
-          .permanent = true};
+  return trial_entry_change(std::move(file));
 }
 
 // In the file itself and not with grub-editenv, which writes into it: a power cut would leave half
@@ -132,23 +125,10 @@ Result<Change> next_entry(const ArgumentsRequest& request) {
   file.expected_before = content_hash(*before);
   file.own = WriteFile::Own::GrubVariables;
   file.words = {"next_entry"};
-  return Change{.id = "trial.once",
-                .summary = {N_("Start that entry next time, and only then")},
-                .reason = {N_("GRUB forgets it before it starts anything: should the machine hang, "
-                              "switching it off and on is enough.")},
-                .effect = std::move(file),
-                .needs_root = true,
-                .needs_reboot = true,
-                .permanent = true};
-}
-
-Error closed(const Unreadable& why) {
-  Error error =
-      error_of(ErrorCode::Denied,
-               {N_("Could not read {path}: {why}"), {{"path", why.path}, {"why", why.why}}},
-               {N_("Run the same command again with sudo: sudo cleave …")});
-  error.path = why.path;
-  return error;
+  return next_start_change(
+      {N_("GRUB forgets it before it starts anything: should the machine hang, switching it off "
+          "and on is enough.")},
+      std::move(file));
 }
 
 Result<std::string> trial_text(const ArgumentsRequest& request, const std::string& menu) {
@@ -185,7 +165,9 @@ std::optional<std::string> menu_entry_text(std::string_view config, std::string_
 
 Result<TrialEntry> try_with_grub(const ArgumentsRequest& request) {
   TRY(check_words(request.words));
-  if (const Unreadable* why = request.facts.boot.grub_config.unreadable()) return closed(*why);
+  if (const Unreadable* why = request.facts.boot.grub_config.unreadable()) {
+    return closed_to_trial(why->path);
+  }
   const std::string* menu = text_of(request, request.facts.boot.grub_config.source());
   if (menu == nullptr || menu->find("custom.cfg") == std::string::npos) {
     return unsupported_trial(

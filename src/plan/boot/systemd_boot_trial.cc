@@ -49,26 +49,15 @@ Change entry_file(const std::string& path, std::string content) {
   file.path = path;
   file.content = std::move(content);
   file.expected_before = kAbsentFile;
-  return {.id = "trial.entry",
-          .summary = {N_("Add an entry to the boot menu: {title}"), {{"title", kTrialTitle}}},
-          .reason = {N_("It starts what runs now, with the changed arguments; all other entries "
-                        "stay as they are.")},
-          .effect = std::move(file),
-          .needs_root = true,
-          .needs_reboot = true,
-          .permanent = true};
+  return trial_entry_change(std::move(file));
 }
 
 Change once_change() {
-  return {.id = "trial.once",
-          .summary = {N_("Start that entry next time, and only then")},
-          .reason = {N_("systemd-boot forgets it before it starts anything: should the machine "
-                        "hang, switching it off and on is enough.")},
-          .effect = RunCommand{.argv = {"bootctl", "set-oneshot", "--", kFile},
-                               .undo_argv = {"bootctl", "set-oneshot", ""}},
-          .needs_root = true,
-          .needs_reboot = true,
-          .permanent = true};
+  return next_start_change(
+      {N_("systemd-boot forgets it before it starts anything: should the machine hang, switching "
+          "it off and on is enough.")},
+      RunCommand{.argv = {"bootctl", "set-oneshot", "--", kFile},
+                 .undo_argv = {"bootctl", "set-oneshot", ""}});
 }
 
 }  // namespace
@@ -83,9 +72,7 @@ Result<TrialEntry> try_with_systemd_boot(const ArgumentsRequest& request) {
   }
   const BootEntry entry = TRY(running_entry(request));
   const std::string* before = text_of(request, entry.source);
-  if (before == nullptr) {
-    return unsupported_trial({N_("{path} could not be read."), {{"path", entry.source}}});
-  }
+  if (before == nullptr) return closed_to_trial(entry.source);
   TrialEntry trial;
   trial.title = kTrialTitle;
   const std::string path = entry.source.substr(0, entry.source.rfind('/') + 1) + kFile;

@@ -17,6 +17,34 @@ Error unsupported_trial(Message why) {
   return error;
 }
 
+Change trial_entry_change(WriteFile file) {
+  return {.id = "trial.entry",
+          .summary = {N_("Add an entry to the boot menu: {title}"), {{"title", kTrialTitle}}},
+          .reason = {N_("It starts what runs now, with the changed arguments; all other entries "
+                        "stay as they are.")},
+          .effect = std::move(file),
+          .needs_root = true,
+          .needs_reboot = true,
+          .permanent = true};
+}
+
+Change next_start_change(Message reason, Effect effect) {
+  return {.id = "trial.once",
+          .summary = {N_("Start that entry next time, and only then")},
+          .reason = std::move(reason),
+          .effect = std::move(effect),
+          .needs_root = true,
+          .needs_reboot = true,
+          .permanent = true};
+}
+
+Error closed_to_trial(const std::string& path) {
+  Error error = error_of(ErrorCode::Denied, {N_("{path} could not be read."), {{"path", path}}},
+                         {N_("Run the same command again with sudo: sudo cleave …")});
+  error.path = path;
+  return error;
+}
+
 std::vector<std::string> words_for(const ArgumentsRequest& request, const BootEntry& entry) {
   return words_to_add(entry.arguments, request.words);
 }

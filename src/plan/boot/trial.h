@@ -28,6 +28,14 @@ Result<TrialEntry> try_with_systemd_boot(const ArgumentsRequest& request);
 // there, or not as grub-mkconfig writes one.
 std::optional<std::string> menu_entry_text(std::string_view config, std::string_view id);
 
+// Adds the entry to the menu by writing this file.
+Change trial_entry_change(WriteFile file);
+// Has the loader start that entry next time, and only then.
+Change next_start_change(Message reason, Effect effect);
+
+// Denied: `path` has to be read first, which takes root.
+Error closed_to_trial(const std::string& path);
+
 // Those of the request's words that the entry does not give the kernel already.
 std::vector<std::string> words_for(const ArgumentsRequest& request, const BootEntry& entry);
 
