@@ -6,14 +6,13 @@
 #include "app/owner.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
+#include "cli/commands/login_message.h"
 #include "cli/input.h"
 #include "cli/render/translate.h"
 
 namespace cleave {
 namespace {
 
-constexpr const char* kLoginMessages = "/run/motd.d";
-constexpr const char* kLoginMessage = "/run/motd.d/cleave-kernel";
 constexpr std::size_t kMostInput = std::size_t{1} << 20U;
 
 // pacman's paths, "usr/lib/modules/6.18.4-arch1-1/vmlinuz", as releases.
@@ -56,7 +55,7 @@ Result<ExitStatus> run(CommandContext& context) {
   if (text.empty()) return ExitStatus::Done;
   context.say_text(trim(text));
   // For who was not there when the kernel came. It is told already; this may fail.
-  if (host->create_directories(kLoginMessages)) (void)host->replace_file(kLoginMessage, text);
+  (void)tell_at_login(*host, "cleave-kernel", text);
   return ExitStatus::NotReady;
 }
 

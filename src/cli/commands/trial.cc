@@ -3,23 +3,13 @@
 
 #include "app/owner.h"
 #include "cli/commands/all.h"
+#include "cli/commands/login_message.h"
 #include "cli/render/setup_text.h"
 
 namespace cleave {
 namespace {
 
-// Shown by pam_motd(8) at the next logins of this boot.
-constexpr const char* kLoginMessages = "/run/motd.d";
-constexpr const char* kLoginMessage = "/run/motd.d/cleave";
 constexpr std::size_t kLoginWidth = 80;
-
-Result<void> tell_at_login(HostWriter& host, const std::vector<std::string>& all) {
-  if (all.empty()) return {};
-  std::string text;
-  for (const std::string& line : all) text += line + "\n";
-  TRY(host.create_directories(kLoginMessages));
-  return host.replace_file(kLoginMessage, text);
-}
 
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
@@ -28,8 +18,12 @@ Result<ExitStatus> run(CommandContext& context) {
   Transactions transactions(*host, request.state_directory);
   const TrialReport report = TRY(settle_trial(*host, transactions, request));
   const auto all = trial_report_lines(report, kLoginWidth);
-  for (const std::string& line : all) context.say_text(line);
-  TRY(tell_at_login(*host, all));
+  std::string text;
+  for (const std::string& line : all) {
+    context.say_text(line);
+    text += line + "\n";
+  }
+  if (!text.empty()) TRY(tell_at_login(*host, "cleave", text));
   context.print_json(to_json(report));
   return ExitStatus::Done;
 }
