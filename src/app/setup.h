@@ -87,6 +87,9 @@ struct SetupStatus {
 
 Result<SetupStatus> setup_status(const HostReader& host, const Transactions& transactions);
 
+// Conflict if the GPU is set up for a way that takes it away from this one, as passthrough does.
+Result<void> refuse_beside_other_way(const SetupStatus& status, const PreparedSetup& setup);
+
 // Takes back all set-ups and trials, the last first. Returns what was done in another way than byte
 // for byte. Empty numbers: there was nothing to take back.
 struct UndoReport {

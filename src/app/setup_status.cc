@@ -82,6 +82,27 @@ void add_waiting(const HostReader& host, const Plan& plan, std::vector<std::stri
   }
 }
 
+// What files held before is root's alone.
+Error closed(const Error& why) {
+  Error error = error_of(ErrorCode::Denied, {N_("Only root may see what cleave has set up.")},
+                         {N_("Run the same command again with sudo: sudo cleave …")});
+  error.path = why.path;
+  error.error_number = why.error_number;
+  return error;
+}
+
+std::string field_of(const Message& message, std::string_view name) {
+  const auto field = std::ranges::find(message.fields, name, &Field::name);
+  return field == message.fields.end() ? std::string() : field->value;
+}
+
+// virtio-gpu draws through the host's driver, whatever else that driver shares.
+bool stand_together(std::string_view one, std::string_view other) {
+  if (one == other) return true;
+  const bool drawn = one == "virtio-gpu" || other == "virtio-gpu";
+  return drawn && one != "passthrough" && other != "passthrough";
+}
+
 }  // namespace
 
 const char* change_state_name(ChangeState state) {
@@ -97,19 +118,6 @@ const char* change_state_name(ChangeState state) {
   }
   return "unknown";
 }
-
-namespace {
-
-// What files held before is root's alone.
-Error closed(const Error& why) {
-  Error error = error_of(ErrorCode::Denied, {N_("Only root may see what cleave has set up.")},
-                         {N_("Run the same command again with sudo: sudo cleave …")});
-  error.path = why.path;
-  error.error_number = why.error_number;
-  return error;
-}
-
-}  // namespace
 
 Result<SetupStatus> setup_status(const HostReader& host, const Transactions& transactions) {
   SetupStatus status;
@@ -130,6 +138,20 @@ Result<SetupStatus> setup_status(const HostReader& host, const Transactions& tra
     status.applied.push_back(std::move(applied));
   }
   return status;
+}
+
+Result<void> refuse_beside_other_way(const SetupStatus& status, const PreparedSetup& setup) {
+  for (const SetupTransaction& applied : status.applied) {
+    const Message& purpose = applied.record.plan.purpose;
+    const std::string way = field_of(purpose, "way");
+    const bool same_gpu = field_of(purpose, "gpu") == setup.gpu_name;
+    if (!same_gpu || way.empty() || stand_together(way, setup.way)) continue;
+    return error_of(ErrorCode::Conflict,
+                    {N_("{gpu} is set up for {other} already; {way} cannot be had beside it."),
+                     {{"gpu", setup.gpu_name}, {"other", way}, {"way", setup.way}}},
+                    {N_("Take that back first: sudo cleave setup --undo")});
+  }
+  return {};
 }
 
 Result<UndoReport> undo_setup(Transactions& transactions) {

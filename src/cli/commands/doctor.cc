@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/scope.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/render/doctor_html.h"
 #include "cli/render/doctor_json.h"
 #include "cli/render/doctor_text.h"
@@ -34,8 +35,12 @@ Result<void> write_page(const CommandContext& context, const Diagnosis& diagnosi
 
 Result<ExitStatus> run_doctor(CommandContext& context) {
   const Facts facts = TRY(read_machine(context));
-  const DiagnosisScope scope = TRY(read_scope(context.arguments(), facts));
-  const Diagnosis diagnosis = diagnose(facts, scope);
+  const Result<DiagnosisScope> scope = read_scope(context.arguments(), facts);
+  if (!scope) {
+    if (const auto status = answered(context, scope.error())) return *status;
+    return scope.error();
+  }
+  const Diagnosis diagnosis = diagnose(facts, *scope);
   if (context.wants_json()) {
     context.print_json(doctor_json(diagnosis));
   } else {

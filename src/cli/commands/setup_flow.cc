@@ -235,6 +235,10 @@ Result<ExitStatus> set_up(CommandContext& context, HostWriter& host, Facts facts
   std::string program = TRY(own_program());
   if (host.user_id() == 0) program = TRY(program_for_root(host, program, kStateDirectory));
   const Prepared prepared = TRY(prepare(host, std::move(facts), wish, program));
+  if (host.user_id() == 0) {
+    const SetupStatus status = TRY(setup_status(host, transactions));
+    TRY(refuse_beside_other_way(status, prepared.setup));
+  }
   if (prepared.setup.plan.empty()) return nothing_to_do(context, prepared.setup, false);
   show(context, prepared);
   if (host.user_id() != 0) return needs_root();

@@ -200,6 +200,24 @@ TEST(Setup, ChangesNothingTheSecondTime) {
   EXPECT_TRUE(then->waiting.empty());
 }
 
+// What binds a card to vfio-pci at every start leaves nothing for another way.
+TEST(Setup, RefusesAWayThatAnotherOneTakesTheGpuFrom) {
+  MemoryHost host = machine_before();
+  Transactions transactions(host, kState);
+  auto setup = prepared(host);
+  ASSERT_TRUE(setup) << english(setup.error());
+  ASSERT_TRUE(transactions.apply(setup->plan));
+  const auto status = setup_status(host, transactions);
+  ASSERT_TRUE(status);
+  for (const auto& [way, allowed] : {std::pair("gvt-g", true), std::pair("virtio-gpu", true),
+                                     std::pair("passthrough", false), std::pair("sr-iov", false)}) {
+    setup->way = way;
+    EXPECT_EQ(refuse_beside_other_way(*status, *setup).has_value(), allowed) << way;
+  }
+  setup->gpu_name = "another card";
+  EXPECT_TRUE(refuse_beside_other_way(*status, *setup));
+}
+
 TEST(Setup, SaysWhatSomebodyChangedSince) {
   MemoryHost host = machine_before();
   const Files start = files_of(host);
