@@ -118,12 +118,12 @@ bool makes(const Change& change, const std::string& uuid) {
 
 }  // namespace
 
-Result<VgpuView> view_vgpus(const HostReader& host) { return view_vgpus(read_facts(host)); }
-
-Result<VgpuView> view_vgpus(Facts facts) {
+Result<VgpuView> view_vgpus(const HostReader& host) {
+  Facts facts = read_vgpu_facts(host);
   if (const Unreadable* why = facts.mdev_parents.unreadable()) return unreadable_error(*why);
   if (const Unreadable* why = facts.mediated_devices.unreadable()) return unreadable_error(*why);
   VgpuView view;
+  view.host = &host;
   view.facts = std::make_unique<const Facts>(std::move(facts));
   if (const auto* parents = view.facts->mdev_parents.value()) {
     for (const MdevParent& parent : *parents) {
@@ -149,8 +149,7 @@ Result<PreparedCreate> prepare_create(const VgpuView& view, const CreateRequest&
   auto uuid = request.uuid ? Result<std::string>(lower_case(*request.uuid)) : random_uuid();
   prepared.request.uuid = TRY(std::move(uuid));
   prepared.sysfs_path = join_path(kDevices, prepared.request.uuid);
-  const Way* way = TRY(way_for(*view.facts, prepared.request.parent));
-  prepared.plan = TRY(way->attach(*view.facts, prepared.request));
+  prepared.plan = TRY(attach_plan(view, prepared.request));
   if (request.owner) add_owner(prepared.plan, prepared.sysfs_path, *request.owner);
   return prepared;
 }

@@ -25,8 +25,9 @@ struct VgpuParent {
   bool is_gpu = false;  // false: mtty, mdpy, mbochs, …
 };
 
-// What there is on the machine. Points into its own facts.
+// What there is on the machine. Points into its own facts, which are those of read_vgpu_facts().
 struct VgpuView {
+  const HostReader* host = nullptr;  // for whoever has to know more
   std::unique_ptr<const Facts> facts;
   std::vector<VgpuParent> parents;             // GPUs first, then by name
   std::vector<const MediatedDevice*> devices;  // as the facts have them
@@ -34,7 +35,6 @@ struct VgpuView {
 
 // Denied or Io if the parents or devices could not be read; none at all is no error.
 Result<VgpuView> view_vgpus(const HostReader& host);
-Result<VgpuView> view_vgpus(Facts facts);
 
 struct CreateRequest {
   std::optional<std::string> parent;  // default: the only GPU

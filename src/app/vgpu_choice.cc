@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "facts/readers/read_facts.h"
 
 namespace cleave {
 namespace {
@@ -78,6 +79,12 @@ Result<const Way*> way_for(const Facts& facts, const std::string& parent) {
   if (any != nullptr) return any;
   return error_of(ErrorCode::Unsupported,
                   Message(N_("cleave cannot make vGPUs on {parent}."), {{"parent", parent}}));
+}
+
+Result<Plan> attach_plan(const VgpuView& view, const VgpuRequest& request) {
+  const Way* way = TRY(way_for(*view.facts, request.parent));
+  if (find_parent(view, request.parent) != nullptr) return way->attach(*view.facts, request);
+  return way->attach(read_facts(*view.host), request);
 }
 
 }  // namespace cleave

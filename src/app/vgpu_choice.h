@@ -27,4 +27,7 @@ Result<std::string> choose_type(const VgpuParent* parent, const std::optional<st
 // GVT-g knows what may be wrong with a GPU; anything else is any driver's mediated device.
 Result<const Way*> way_for(const Facts& facts, const std::string& parent);
 
+// As Way::attach. Where the parent is not registered the whole machine is read, which tells why.
+Result<Plan> attach_plan(const VgpuView& view, const VgpuRequest& request);
+
 }  // namespace cleave

@@ -73,10 +73,8 @@ Result<void> check_type(const VgpuView& view, const MdevDefinition& definition) 
   for (const TypeCapacity& type : parent->capacity.types) {
     if (type.id == definition.type && (type.listed || type.maximum.value_or(0) > 0)) return {};
   }
-  const Way* way = TRY(way_for(*view.facts, definition.parent));
-  const VgpuRequest request{
-      .uuid = definition.uuid, .parent = definition.parent, .type_id = definition.type};
-  (void)TRY(way->attach(*view.facts, request));
+  (void)TRY(attach_plan(
+      view, {.uuid = definition.uuid, .parent = definition.parent, .type_id = definition.type}));
   return {};
 }
 
@@ -228,9 +226,8 @@ Result<PreparedDefine> prepare_define(const VgpuView& view, const DefineRequest&
   definition.starts_by_itself = open.by_itself.value_or(false);
   prepared.unchecked = parent == nullptr;
   if (definition.type.empty() || definition.parent.find('/') != std::string::npos) {
-    const Way* way = TRY(way_for(*view.facts, definition.parent));
-    (void)TRY(way->attach(*view.facts,
-                          {.uuid = definition.uuid, .parent = definition.parent, .type_id = ""}));
+    (void)TRY(
+        attach_plan(view, {.uuid = definition.uuid, .parent = definition.parent, .type_id = ""}));
   }
   TRY(check_uuid(view, definitions, definition));
   TRY(check_type(view, definition));

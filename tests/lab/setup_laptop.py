@@ -83,6 +83,9 @@ class SetupTest(unittest.TestCase):
         self.laptop.reboot()
         self.expect_in_operation()
         self.expect_vgpu(defined)
+        # Its driver goes and comes back: as late as it can be.
+        self.laptop.check("modprobe -r kvmgt 2>&1 && modprobe kvmgt")
+        self.expect_vgpu(defined)
         self.cleave(f"vgpu stop {defined}")
         self.cleave(f"vgpu undefine {defined}")
         self.assertFalse([word for word in self.laptop.kernel_command_line() if word.startswith("cleave.")])

@@ -85,4 +85,15 @@ Facts read_facts(const HostReader& host, const FactPlaces& places) {
   return facts;
 }
 
+Facts read_vgpu_facts(const HostReader& host) {
+  Facts facts;
+  facts.is_live = host.is_live();
+  facts.is_root = read_is_root(host);
+  facts.pci_devices = read_pci_devices(host);
+  facts.mdev_parents = read_mdev_parents(host);
+  facts.mediated_devices = read_mediated_devices(host);
+  facts.virtual_machines.mdev_definitions = read_mdev_definitions(host);
+  return facts;
+}
+
 }  // namespace cleave

@@ -20,4 +20,8 @@ struct FactPlaces {
 
 Facts read_facts(const HostReader& host, const FactPlaces& places = {});
 
+// What making and removing vGPUs needs, and nothing else: devices, parents with their types, vGPUs
+// with their users, definitions. Not for a diagnosis, to which what was not read looks absent.
+Facts read_vgpu_facts(const HostReader& host);
+
 }  // namespace cleave

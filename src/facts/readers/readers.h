@@ -74,8 +74,10 @@ PlatformFacts read_platform(const HostReader& host);  // platform.cc
 BootFacts read_boot(const HostReader& host);          // boot.cc
 // qemu.cc; `kept_in`: the directories where answers of QEMU are, the first that has any decides.
 QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept_in);
-void read_packages(const HostReader& host, QemuFacts& qemu);        // packages.cc: fills versions
-VirtualMachineFacts read_virtual_machines(const HostReader& host);  // virtual_machines.cc
+void read_packages(const HostReader& host, QemuFacts& qemu);  // packages.cc: fills versions
+// virtual_machines.cc
+VirtualMachineFacts read_virtual_machines(const HostReader& host);
+Fact<std::vector<MdevDefinition>> read_mdev_definitions(const HostReader& host);
 Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host);  // drm.cc
 
 // Fills `users` and `users_complete`. Looks through all processes, but only if there is a device

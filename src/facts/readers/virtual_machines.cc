@@ -252,7 +252,9 @@ void read_proxmox(const HostReader& host, VirtualMachineFacts& facts,
 
 // --- mediated devices that are to be made -----------------------------------------------------
 
-Fact<std::vector<MdevDefinition>> read_definitions(const HostReader& host) {
+}  // namespace
+
+Fact<std::vector<MdevDefinition>> read_mdev_definitions(const HostReader& host) {
   constexpr std::size_t kMostDefinitions = 4096;
   const auto parents = read_names_fact(host, kMdevctl, "/etc");
   if (parents.unreadable() != nullptr) return *parents.unreadable();
@@ -283,8 +285,6 @@ Fact<std::vector<MdevDefinition>> read_definitions(const HostReader& host) {
   return {std::move(definitions), kMdevctl};
 }
 
-}  // namespace
-
 VirtualMachineFacts read_virtual_machines(const HostReader& host) {
   VirtualMachineFacts facts;
   std::vector<VirtualMachine> machines;
@@ -304,7 +304,7 @@ VirtualMachineFacts read_virtual_machines(const HostReader& host) {
     read_libvirt_log(host, name, machine);
   }
   facts.machines = {std::move(machines), "/proc"};
-  facts.mdev_definitions = read_definitions(host);
+  facts.mdev_definitions = read_mdev_definitions(host);
   return facts;
 }
 
