@@ -286,26 +286,28 @@ const char* vgpu_start_name(VgpuStart state) {
   return "refused";
 }
 
-Result<StartedVgpu> start_vgpu(HostWriter& host, Transactions& transactions,
-                               const MdevDefinition& definition,
-                               std::chrono::milliseconds patience) {
-  StartedVgpu started{.definition = definition, .state = VgpuStart::Refused, .why = {}};
+Result<PreparedCreate> prepare_start(const HostReader& host, const MdevDefinition& definition) {
   if (!definition.problem.empty()) {
-    return refused(std::move(started),
-                   error_of(ErrorCode::Malformed,
-                            {N_("{path} cannot be understood: {problem}"),
-                             {{"path", definition.path}, {"problem", definition.problem}}}));
+    return error_of(ErrorCode::Malformed,
+                    {N_("{path} cannot be understood: {problem}"),
+                     {{"path", definition.path}, {"problem", definition.problem}}});
   }
   const VgpuView view = TRY(view_vgpus(host));
-  const CreateRequest request{.parent = definition.parent,
-                              .type = definition.type,
-                              .uuid = definition.uuid,
-                              .owner = std::nullopt};
-  Result<PreparedCreate> prepared = prepare_create(view, request);
-  if (!prepared) return refused(std::move(started), std::move(prepared).error());
-  started.state = VgpuStart::AlreadyThere;
+  PreparedCreate prepared = TRY(prepare_create(view, {.parent = definition.parent,
+                                                      .type = definition.type,
+                                                      .uuid = definition.uuid,
+                                                      .owner = std::nullopt}));
+  if (!prepared.plan.empty()) add_attributes(prepared.plan, definition);
+  return prepared;
+}
+
+Result<StartedVgpu> start_vgpu(HostWriter& host, Transactions& transactions,
+                               const MdevDefinition& definition,
+                               const Result<PreparedCreate>& prepared,
+                               std::chrono::milliseconds patience) {
+  StartedVgpu started{.definition = definition, .state = VgpuStart::AlreadyThere, .why = {}};
+  if (!prepared) return refused(std::move(started), prepared.error());
   if (prepared->plan.empty()) return started;
-  add_attributes(prepared->plan, definition);
   const auto made = patiently(host, patience, [&] { return create_vgpu(transactions, *prepared); });
   if (made) {
     started.state = VgpuStart::Started;

@@ -73,11 +73,16 @@ struct StartedVgpu {
   std::uint32_t transaction = 0;  // of Started
 };
 
-// Makes one vGPU as it is defined. Where another cleave is changing the machine, waits for it up to
-// `patience`. A refusal is an outcome; the error is what keeps every vGPU from being made: no root,
-// a signal.
+// Errors: Malformed if the definition cannot be understood, else as prepare_create. The plan is
+// empty if the vGPU is there.
+Result<PreparedCreate> prepare_start(const HostReader& host, const MdevDefinition& definition);
+
+// Makes one vGPU as it is defined; `prepared` is what prepare_start() said. Where another cleave is
+// changing the machine, waits for it up to `patience`. A refusal is an outcome; the error is what
+// keeps every vGPU from being made: no root, a signal.
 Result<StartedVgpu> start_vgpu(HostWriter& host, Transactions& transactions,
                                const MdevDefinition& definition,
+                               const Result<PreparedCreate>& prepared,
                                std::chrono::milliseconds patience);
 
 // Finishes what a crash left open, and waits for another cleave as start_vgpu does.

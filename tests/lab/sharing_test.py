@@ -84,6 +84,7 @@ class ReadyLaptop(LaptopTest):
         defined = {self.laptop_json("vgpu", "define", "--parent", parent, "--type", kind, "--auto")["uuid"]: kind
                    for parent, kind in kinds.items()}
         self.assertEqual(self.defined_by_peer(), defined)
+        self.assertEqual(self.start("--all", "--dry-run"), dict.fromkeys(defined, "planned"))
         for uuid in defined:
             self.assertEqual(self.run_in_laptop("mdevctl", "start", "-u", uuid).returncode, 0)
         self.assertEqual(self.start("--all"), dict.fromkeys(defined, "already-there"))

@@ -24,6 +24,15 @@ Json json_of(const StartedVgpu& started) {
                        {"transaction", started.transaction == 0 ? Json() : started.transaction}});
 }
 
+Json planned_json(const MdevDefinition& definition, const Plan& plan) {
+  return Json::object(
+      {{"uuid", definition.uuid},
+       {"parent", printable(definition.parent)},
+       {"type", printable(definition.type)},
+       {"state", plan.empty() ? vgpu_start_name(VgpuStart::AlreadyThere) : "planned"},
+       {"plan", to_json(plan)}});
+}
+
 void say(const CommandContext& context, const StartedVgpu& started) {
   const std::vector<Field> fields{{"uuid", printable(started.definition.uuid)},
                                   {"parent", printable(started.definition.parent)},
@@ -77,11 +86,19 @@ Result<ExitStatus> run(CommandContext& context) {
     return definitions.error();
   }
   Transactions transactions(**host, TRY(state_directory(**host)));
-  TRY(recover_patiently(**host, transactions, kPatience));
+  const bool dry_run = context.arguments().has("--dry-run");
+  if (!dry_run) TRY(recover_patiently(**host, transactions, kPatience));
   Json vgpus = Json::array();
   bool all = true;
   for (const MdevDefinition& definition : *definitions) {
-    const StartedVgpu started = TRY(start_vgpu(**host, transactions, definition, kPatience));
+    const Result<PreparedCreate> prepared = prepare_start(**host, definition);
+    if (prepared && !prepared->plan.empty()) show_plan(context, prepared->plan);
+    if (prepared && dry_run) {
+      vgpus.push_back(planned_json(definition, prepared->plan));
+      continue;
+    }
+    const StartedVgpu started =
+        TRY(start_vgpu(**host, transactions, definition, prepared, kPatience));
     say(context, started);
     vgpus.push_back(json_of(started));
     all = all && started.state != VgpuStart::Refused;
@@ -100,7 +117,8 @@ const Command kVgpuStartCommand = {
     .name = "vgpu start",
     .summary = N_("Make vGPUs that are defined"),
     .options = {{"--all", nullptr, N_("All that are defined with --auto")},
-                {"--parent", "NAME", N_("Those of this parent that are defined with --auto")}},
+                {"--parent", "NAME", N_("Those of this parent that are defined with --auto")},
+                {"--dry-run", nullptr, N_("Show what would be done and stop")}},
     .positionals = {{"UUID", N_("The vGPU, as “cleave vgpu list” shows it"), false}},
     .run = run,
 };

@@ -56,7 +56,7 @@ Result<StartedVgpu> start(MemoryHost& host, std::chrono::milliseconds patience =
   Transactions transactions(host);
   const VgpuView view = TRY(view_vgpus(host));
   const MdevDefinition definition = TRY(defined_vgpu(*view.facts, kUuid));
-  return start_vgpu(host, transactions, definition, patience);
+  return start_vgpu(host, transactions, definition, prepare_start(host, definition), patience);
 }
 
 std::string text_of(const MemoryHost& host) { return host.read_file(kPath).value_or("missing"); }
