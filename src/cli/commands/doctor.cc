@@ -36,10 +36,7 @@ Result<void> write_page(const CommandContext& context, const Diagnosis& diagnosi
 Result<ExitStatus> run_doctor(CommandContext& context) {
   const Facts facts = TRY(read_machine(context));
   const Result<DiagnosisScope> scope = read_scope(context.arguments(), facts);
-  if (!scope) {
-    if (const auto status = answered(context, scope.error())) return *status;
-    return scope.error();
-  }
+  if (!scope) return answer(context, scope.error());
   const Diagnosis diagnosis = diagnose(facts, *scope);
   if (context.wants_json()) {
     context.print_json(doctor_json(diagnosis));

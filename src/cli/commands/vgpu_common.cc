@@ -3,6 +3,7 @@
 #include <ranges>
 #include <utility>
 
+#include "app/owner.h"
 #include "base/format.h"
 #include "cli/render/translate.h"
 
@@ -17,6 +18,13 @@ Result<HostWriter*> changeable_host(CommandContext& context) {
                           {{"root", context.root()}});
   error.remedy = Message(N_("With --dry-run the plan is shown."));
   return error;
+}
+
+Result<ChangeableHost> change_host(CommandContext& context) {
+  HostWriter* host = TRY(changeable_host(context));
+  return ChangeableHost{.host = host,
+                        .transactions = Transactions(*host, TRY(state_directory(*host))),
+                        .dry_run = context.arguments().has("--dry-run")};
 }
 
 void show_plan(const CommandContext& context, const Plan& plan) {
@@ -74,6 +82,11 @@ std::optional<ExitStatus> answered(const CommandContext& context, const Error& e
   if (!error.remedy.empty()) detail.set("remedy", english(error.remedy));
   context.print_json(Json::object({{"schema", "cleave.error/1"}, {"error", std::move(detail)}}));
   return status;
+}
+
+Result<ExitStatus> answer(const CommandContext& context, const Error& error) {
+  if (const auto status = answered(context, error)) return *status;
+  return error;
 }
 
 }  // namespace cleave

@@ -13,6 +13,14 @@ namespace cleave {
 // The machine that may be changed; Unsupported for a captured one, where nothing can be made.
 Result<HostWriter*> changeable_host(CommandContext& context);
 
+// Where a command of `cleave vgpu` changes the machine.
+struct ChangeableHost {
+  HostWriter* host = nullptr;
+  Transactions transactions;
+  bool dry_run = false;
+};
+Result<ChangeableHost> change_host(CommandContext& context);
+
 // The purpose, then each change with what is written where.
 void show_plan(const CommandContext& context, const Plan& plan);
 // What is done to take a transaction back, last change first.
@@ -28,5 +36,7 @@ void warn_of(const CommandContext& context, const Error& error);
 // sentences are printed and its exit status returned: 2 if the request is malformed or leaves a
 // choice open, 1 if the answer is no. Empty if the error is a failure after all.
 std::optional<ExitStatus> answered(const CommandContext& context, const Error& error);
+// The same, with the error itself where it is a failure.
+Result<ExitStatus> answer(const CommandContext& context, const Error& error);
 
 }  // namespace cleave

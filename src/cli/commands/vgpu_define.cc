@@ -54,23 +54,16 @@ void say_next_steps(const CommandContext& context, const HostReader& host,
 
 Result<ExitStatus> run(CommandContext& context) {
   if (context.arguments().has("--auto") && context.arguments().has("--manual")) {
-    return error_of(ErrorCode::Malformed,
-                    {N_("--auto and --manual are the opposite of each other.")});
+    return answer(context, error_of(ErrorCode::Malformed,
+                                    {N_("--auto and --manual are the opposite of each other.")}));
   }
-  const Result<HostWriter*> host = changeable_host(context);
-  if (!host) {
-    if (const auto status = answered(context, host.error())) return *status;
-    return host.error();
-  }
-  const bool dry_run = context.arguments().has("--dry-run");
-  Transactions transactions(**host, TRY(state_directory(**host)));
+  Result<ChangeableHost> change = change_host(context);
+  if (!change) return answer(context, change.error());
+  auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
 
-  const Result<PreparedDefine> prepared = prepare(**host, context.arguments());
-  if (!prepared) {
-    if (const auto status = answered(context, prepared.error())) return *status;
-    return prepared.error();
-  }
+  const Result<PreparedDefine> prepared = prepare(*host, context.arguments());
+  if (!prepared) return answer(context, prepared.error());
   if (prepared->plan.empty()) {
     context.print_json(json_of(*prepared, 0U));
     context.say({N_("The vGPU {uuid} is defined so already: {path}"),
@@ -86,7 +79,7 @@ Result<ExitStatus> run(CommandContext& context) {
   context.print_json(json_of(*prepared, report.transaction));
   context.say({N_("The vGPU {uuid} is defined: {path}"),
                {{"uuid", prepared->definition.uuid}, {"path", prepared->definition.path}}});
-  say_next_steps(context, **host, *prepared);
+  say_next_steps(context, *host, *prepared);
   return ExitStatus::Done;
 }
 

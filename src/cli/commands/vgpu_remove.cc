@@ -37,22 +37,15 @@ Result<PreparedRemove> prepare(const HostReader& host, const Transactions& trans
 }
 
 Result<ExitStatus> take_away(CommandContext& context, bool only_defined) {
-  const Result<HostWriter*> host = changeable_host(context);
-  if (!host) {
-    if (const auto status = answered(context, host.error())) return *status;
-    return host.error();
-  }
-  const bool dry_run = context.arguments().has("--dry-run");
-  Transactions transactions(**host, TRY(state_directory(**host)));
+  Result<ChangeableHost> change = change_host(context);
+  if (!change) return answer(context, change.error());
+  auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
 
-  const VgpuView view = TRY(view_vgpus(**host));
+  const VgpuView view = TRY(view_vgpus(*host));
   const std::string uuid = context.arguments().get("UUID").value_or("");
-  const Result<PreparedRemove> prepared = prepare(**host, transactions, view, uuid, only_defined);
-  if (!prepared) {
-    if (const auto status = answered(context, prepared.error())) return *status;
-    return prepared.error();
-  }
+  const Result<PreparedRemove> prepared = prepare(*host, transactions, view, uuid, only_defined);
+  if (!prepared) return answer(context, prepared.error());
   if (prepared->made_by) {
     show_undo(context, *prepared->made_by);
   } else {

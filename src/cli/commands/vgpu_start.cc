@@ -74,31 +74,25 @@ Result<void> check_usage(const Arguments& arguments) {
 }
 
 Result<ExitStatus> run(CommandContext& context) {
-  TRY(check_usage(context.arguments()));
-  const Result<HostWriter*> host = changeable_host(context);
-  if (!host) {
-    if (const auto status = answered(context, host.error())) return *status;
-    return host.error();
-  }
-  const Result<std::vector<MdevDefinition>> definitions = wanted(**host, context.arguments());
-  if (!definitions) {
-    if (const auto status = answered(context, definitions.error())) return *status;
-    return definitions.error();
-  }
-  Transactions transactions(**host, TRY(state_directory(**host)));
-  const bool dry_run = context.arguments().has("--dry-run");
-  if (!dry_run) TRY(recover_patiently(**host, transactions, kPatience));
+  const Result<void> usage = check_usage(context.arguments());
+  if (!usage) return answer(context, usage.error());
+  Result<ChangeableHost> change = change_host(context);
+  if (!change) return answer(context, change.error());
+  auto& [host, transactions, dry_run] = *change;
+  const Result<std::vector<MdevDefinition>> definitions = wanted(*host, context.arguments());
+  if (!definitions) return answer(context, definitions.error());
+  if (!dry_run) TRY(recover_patiently(*host, transactions, kPatience));
   Json vgpus = Json::array();
   bool all = true;
   for (const MdevDefinition& definition : *definitions) {
-    const Result<PreparedCreate> prepared = prepare_start(**host, definition);
+    const Result<PreparedCreate> prepared = prepare_start(*host, definition);
     if (prepared && !prepared->plan.empty()) show_plan(context, prepared->plan);
     if (prepared && dry_run) {
       vgpus.push_back(planned_json(definition, prepared->plan));
       continue;
     }
     const StartedVgpu started =
-        TRY(start_vgpu(**host, transactions, definition, prepared, kPatience));
+        TRY(start_vgpu(*host, transactions, definition, prepared, kPatience));
     say(context, started);
     vgpus.push_back(json_of(started));
     all = all && started.state != VgpuStart::Refused;

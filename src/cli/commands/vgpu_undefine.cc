@@ -22,22 +22,15 @@ Json json_of(const PreparedUndefine& prepared, std::optional<std::uint32_t> tran
 }
 
 Result<ExitStatus> run(CommandContext& context) {
-  const Result<HostWriter*> host = changeable_host(context);
-  if (!host) {
-    if (const auto status = answered(context, host.error())) return *status;
-    return host.error();
-  }
-  const bool dry_run = context.arguments().has("--dry-run");
-  Transactions transactions(**host, TRY(state_directory(**host)));
+  Result<ChangeableHost> change = change_host(context);
+  if (!change) return answer(context, change.error());
+  auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
 
-  const VgpuView view = TRY(view_vgpus(**host));
+  const VgpuView view = TRY(view_vgpus(*host));
   const Result<PreparedUndefine> prepared =
       prepare_undefine(view, transactions, context.arguments().get("UUID").value_or(""));
-  if (!prepared) {
-    if (const auto status = answered(context, prepared.error())) return *status;
-    return prepared.error();
-  }
+  if (!prepared) return answer(context, prepared.error());
   show_plan(context, prepared->plan);
   if (dry_run) {
     context.print_json(json_of(*prepared, std::nullopt));
