@@ -1,5 +1,6 @@
 #include "plan/json_members.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/format.h"
@@ -120,6 +121,10 @@ Result<Message> message_member(const Json& json, const char* key) {
   for (const auto& [name, value] : *fields) {
     std::optional<std::string> text = bytes_from_json(value);
     if (!text || text->size() > kMaximumMessage) return wrong_member(key);
+    // A name that stands twice would be written once, and the plan be another.
+    const bool twice =
+        std::ranges::find(message.fields, name, &Field::name) != message.fields.end();
+    if (twice) return wrong_member(key);
     message.fields.emplace_back(name, *text);
   }
   return message;

@@ -138,5 +138,21 @@ TEST(ContentHash, TellsContentsApart) {
   EXPECT_NE(content_hash(""), kAbsentFile);
 }
 
+// Written again, one of the two would be gone.
+TEST(Change, AFieldThatStandsTwiceIsRefused) {
+  const std::string text =
+      to_text(to_json(Change{.id = "x",
+                             .summary = {"{a}", {{"a", "1"}}},
+                             .reason = {},
+                             .effect = RemoveFile{.path = "/etc/x", .expected_before = ""}}));
+  const std::size_t field = text.find(R"("a":"1")");
+  ASSERT_NE(field, std::string::npos) << text;
+  EXPECT_TRUE(change_from_json(*parse_json(text)));
+  const std::string twice = text.substr(0, field) + R"("a":"2",)" + text.substr(field);
+  const auto refused = change_from_json(*parse_json(twice));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::Malformed);
+}
+
 }  // namespace
 }  // namespace cleave
