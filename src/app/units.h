@@ -24,7 +24,8 @@ Change own_file_change(const char* id, Message summary, std::string path, std::s
                        std::string before = kAbsentFile);
 
 // What makes the vGPUs that are defined (app/vgpu_definition.h) at every start, as soon as their
-// parent is registered: a unit, which a rule of udev asks for (kVgpusRule). Empty if it is there.
+// parent is registered: a unit, which a rule of udev asks for (ways/gvt_g.cc). Empty if it is
+// there.
 Result<std::vector<Change>> vgpus_unit_changes(const HostReader& host, const std::string& program);
 
 // Whether anything does that on this machine: cleave's unit or mdevctl.
