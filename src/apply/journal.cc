@@ -23,6 +23,7 @@ Json before_json(const Before& before) {
                        {"existed", before.existed},
                        {"hash", bytes_json(before.hash)},
                        {"text", bytes_json(before.text)},
+                       {"driver", bytes_json(before.driver)},
                        {"user", before.user},
                        {"group", before.group},
                        {"created_directories", std::move(directories)}});
@@ -34,6 +35,8 @@ Result<Before> before_from(const Json& json) {
   before.existed = TRY(bool_member(json, "existed"));
   before.hash = TRY(bytes_member(json, "hash"));
   before.text = TRY(bytes_member(json, "text"));
+  // Journals of the first versions have none.
+  if (json.find("driver") != nullptr) before.driver = TRY(bytes_member(json, "driver"));
   before.user = TRY(number_member(json, "user", UINT32_MAX));
   before.group = TRY(number_member(json, "group", UINT32_MAX));
   const Json* member = json.find("created_directories");

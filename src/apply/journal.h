@@ -28,6 +28,7 @@ struct Before {
   bool existed = false;    // of a file
   std::string hash;        // content_hash() of the file
   std::string text;        // what the attribute read; empty if it cannot be read
+  std::string driver;      // of a PCI device; empty: none
   std::uint32_t user = 0;  // of a file, node or attribute that existed
   std::uint32_t group = 0;
   std::vector<std::string> created_directories;  // parents that were missing, outermost first

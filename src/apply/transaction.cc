@@ -29,7 +29,8 @@ Error interrupted() { return error_of(ErrorCode::Interrupted, {N_("It was interr
 // Whether a reboot takes the effect away by itself.
 bool is_volatile(const Change& change) {
   return !change.permanent && (std::holds_alternative<WriteAttribute>(change.effect) ||
-                               std::holds_alternative<ChangeOwner>(change.effect));
+                               std::holds_alternative<ChangeOwner>(change.effect) ||
+                               std::holds_alternative<BindDriver>(change.effect));
 }
 
 // A driver that refuses a write has done nothing. What is there nevertheless is somebody else's: of

@@ -246,6 +246,7 @@ Result<Laptop> Laptop::start(const LaptopOptions& options, const LaptopProgress&
       TRY(laptop_command_line(options.kernel_arguments, options.module_parameters));
   hardware.memory_mb = options.memory_mb;
   hardware.cpus = options.cpus;
+  hardware.devices = options.devices;
   const PreparedLaptop prepared = TRY(prepare(options, progress));
   if (progress) {
     progress(Message(N_("boot the virtual laptop (Linux {version})"),

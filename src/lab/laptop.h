@@ -34,6 +34,9 @@ struct LaptopOptions {
   // MODULE.NAME=VALUE, put on the kernel's command line: "i915.enable_gvt=0". They count for every
   // module that the laptop loads.
   std::vector<std::string> module_parameters;
+  // Further hardware, each as QEMU's -device takes it: "nvme,serial=1,bus=port1". Buses that they
+  // name (pcie-root-port) come before them.
+  std::vector<std::string> devices;
   bool sample_drivers = true;  // mtty, mdpy, mbochs
   std::chrono::seconds boot_limit{180};
   int cancel_descriptor = -1;  // readable: what is being done ends with Interrupted

@@ -82,22 +82,24 @@ Result<std::string> laptop_command_line(const std::vector<std::string>& kernel_a
 }
 
 std::vector<std::string> qemu_arguments(const LaptopHardware& hardware) {
-  return {"qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-          // A real IOMMU needs the split interrupt controller (QEMU wiki, Features/VT-d).
-          "-machine", "q35,accel=tcg,kernel-irqchip=split", "-cpu", "max", "-device",
-          "intel-iommu,intremap=on,caching-mode=on", "-smp", format("{}", hardware.cpus), "-m",
-          format("{}", hardware.memory_mb), "-sandbox",
-          "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", "-kernel",
-          hardware.kernel_image, "-initrd", hardware.initramfs, "-append", hardware.command_line,
-          // remap: the machine's file systems may use the same inode numbers.
-          "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
-          "-device", "virtio-9p-pci,fsdev=root,mount_tag=hostroot", "-device", "virtio-serial-pci",
-          "-chardev",
-          format("socket,id=agent,path={},server=on,wait=off", escaped(hardware.agent_socket)),
-          "-device", "virtserialport,chardev=agent,name=cleave.agent", "-chardev",
-          // Appended to, so that the file can be cut while QEMU writes.
-          format("file,id=console,path={},append=on", escaped(hardware.console_log)), "-serial",
-          "chardev:console"};
+  std::vector<std::string> argv = {
+      "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+      // A real IOMMU needs the split interrupt controller (QEMU wiki, Features/VT-d).
+      "-machine", "q35,accel=tcg,kernel-irqchip=split", "-cpu", "max", "-device",
+      "intel-iommu,intremap=on,caching-mode=on", "-smp", format("{}", hardware.cpus), "-m",
+      format("{}", hardware.memory_mb), "-sandbox",
+      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", "-kernel",
+      hardware.kernel_image, "-initrd", hardware.initramfs, "-append", hardware.command_line,
+      // remap: the machine's file systems may use the same inode numbers.
+      "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap", "-device",
+      "virtio-9p-pci,fsdev=root,mount_tag=hostroot", "-device", "virtio-serial-pci", "-chardev",
+      format("socket,id=agent,path={},server=on,wait=off", escaped(hardware.agent_socket)),
+      "-device", "virtserialport,chardev=agent,name=cleave.agent", "-chardev",
+      // Appended to, so that the file can be cut while QEMU writes.
+      format("file,id=console,path={},append=on", escaped(hardware.console_log)), "-serial",
+      "chardev:console"};
+  for (const std::string& device : hardware.devices) argv.insert(argv.end(), {"-device", device});
+  return argv;
 }
 
 }  // namespace cleave

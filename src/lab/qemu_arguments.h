@@ -16,7 +16,8 @@ struct LaptopHardware {
   std::string console_log;
   std::uint32_t memory_mb = 2048;
   std::uint32_t cpus = 2;
-  std::string command_line;  // of the kernel
+  std::string command_line;          // of the kernel
+  std::vector<std::string> devices;  // as QEMU's -device takes them
 };
 
 // What the laptop needs, then the caller's, so that the caller's count where the kernel takes the

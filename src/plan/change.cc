@@ -73,6 +73,14 @@ Json effect_json(const ChangeOwner& effect) {
                        {"wait_milliseconds", effect.wait_milliseconds}});
 }
 
+Json effect_json(const BindDriver& effect) {
+  return Json::object({{"kind", "bind-driver"},
+                       {"device", bytes_json(effect.device)},
+                       {"driver", bytes_json(effect.driver)},
+                       {"vendor_id", effect.vendor_id},
+                       {"device_id", effect.device_id}});
+}
+
 Result<Effect> write_attribute_from(const Json& json) {
   WriteAttribute effect;
   effect.path = TRY(path_member(json, "path"));
@@ -142,6 +150,18 @@ Result<Effect> change_owner_from(const Json& json) {
   return Effect(std::move(effect));
 }
 
+Result<Effect> bind_driver_from(const Json& json) {
+  BindDriver effect;
+  effect.device = TRY(path_member(json, "device"));
+  effect.driver = TRY(bytes_member(json, "driver"));
+  if (effect.driver.empty() || effect.driver.find('/') != std::string::npos) {
+    return wrong_member("driver");
+  }
+  effect.vendor_id = static_cast<std::uint16_t>(TRY(number_member(json, "vendor_id", UINT16_MAX)));
+  effect.device_id = static_cast<std::uint16_t>(TRY(number_member(json, "device_id", UINT16_MAX)));
+  return Effect(std::move(effect));
+}
+
 Result<Effect> effect_from(const Json& json) {
   struct Kind {
     std::string_view name;
@@ -150,7 +170,8 @@ Result<Effect> effect_from(const Json& json) {
   static constexpr Kind kKinds[] = {
       {"write-attribute", write_attribute_from}, {"write-file", write_file_from},
       {"generate-file", generate_file_from},     {"remove-file", remove_file_from},
-      {"run-command", run_command_from},         {"change-owner", change_owner_from}};
+      {"run-command", run_command_from},         {"change-owner", change_owner_from},
+      {"bind-driver", bind_driver_from}};
   for (const Kind& kind : kKinds) {
     if (json.text_of("kind") == kind.name) return kind.parse(json);
   }

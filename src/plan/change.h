@@ -101,8 +101,21 @@ struct ChangeOwner {
 };
 inline constexpr std::uint32_t kMaximumWaitMilliseconds = 1000;
 
-using Effect =
-    std::variant<WriteAttribute, WriteFile, GenerateFile, RemoveFile, RunCommand, ChangeOwner>;
+// Takes a PCI device from its driver and gives it to another one, by its address alone: a twin with
+// the same ids stays where it is (driver_override, Documentation/ABI/testing/sysfs-bus-pci). Undone
+// exactly as found: the override that was there, and the driver that had it, if any.
+struct BindDriver {
+  std::string device;  // "/sys/bus/pci/devices/0000:01:00.0"
+  std::string driver;  // "vfio-pci"; its module is loaded
+  // Which device the plan means: with hot plug another one may have its address by now.
+  std::uint16_t vendor_id = 0;
+  std::uint16_t device_id = 0;
+
+  bool operator==(const BindDriver&) const = default;
+};
+
+using Effect = std::variant<WriteAttribute, WriteFile, GenerateFile, RemoveFile, RunCommand,
+                            ChangeOwner, BindDriver>;
 
 struct Change {
   std::string id;   // what it is for, in JSON: "vgpu.create", "modules.load"

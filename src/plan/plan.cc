@@ -35,6 +35,8 @@ Claim claim_of(const ChangeOwner& effect) {
           format("{}:{}", effect.user, effect.group)};
 }
 
+Claim claim_of(const BindDriver& effect) { return {effect.device + "\n", effect.driver}; }
+
 std::string command_text(const std::vector<std::string>& argv) {
   return printable(join(argv, " "));
 }
@@ -60,6 +62,10 @@ std::string text_of(const ChangeOwner& effect) {
   return format("chown {}:{} {}", effect.user, effect.group, owned_thing(effect));
 }
 
+std::string text_of(const BindDriver& effect) {
+  return format("bind {} to {}", effect.device, effect.driver);
+}
+
 std::string undo_text_of(const WriteAttribute& effect) {
   if (effect.undo_path.empty()) return "";
   return format("write {} to {}", effect.undo_value, effect.undo_path);
@@ -73,6 +79,9 @@ std::string undo_text_of(const RemoveFile& effect) { return format("put back {}"
 std::string undo_text_of(const RunCommand& effect) { return command_text(effect.undo_argv); }
 std::string undo_text_of(const ChangeOwner& effect) {
   return format("put back the owner of {}", owned_thing(effect));
+}
+std::string undo_text_of(const BindDriver& effect) {
+  return format("give {} back to its driver", effect.device);
 }
 
 }  // namespace

@@ -47,6 +47,8 @@ std::vector<OptionSpec> laptop_options() {
       {"--module-parameter", "MODULE.NAME=VALUE",
        N_("a parameter of a module that the laptop loads, as i915.enable_gvt=0"), true},
       {"--kernel-argument", "ARGUMENT", N_("an argument of the laptop's kernel"), true},
+      {"--device", "DEVICE",
+       N_("one more device of the laptop, as QEMU's -device takes it: e1000e,bus=pcie.0"), true},
       {"--memory", "MB", N_("memory of the laptop in MiB (2048)"), false, true},
   };
 }
@@ -58,6 +60,7 @@ Result<LaptopOptions> read_laptop_options(const CommandContext& context) {
   options.cache_directory = TRY(lab_cache_directory());
   options.module_parameters = arguments.all("--module-parameter");
   options.kernel_arguments = arguments.all("--kernel-argument");
+  options.devices = arguments.all("--device");
   if (const auto memory = arguments.get("--memory")) {
     const auto megabytes = parse_unsigned<std::uint32_t>(*memory);
     if (!megabytes || *megabytes < kLeastMemory || *megabytes > kMostMemory) {

@@ -20,7 +20,7 @@ Journal example() {
 }
 
 TEST(Journal, ReadsWhatIsWritten) {
-  const Before before{"/etc/a", true, "fnv1a64:0:00", "", 1, 2, {"/etc/x", "/etc/x/y"}};
+  const Before before{"/etc/a", true, "fnv1a64:0:00", "", "nvme", 1, 2, {"/etc/x", "/etc/x/y"}};
   const std::string text = begin_line(example()) + intent_line(0, before) + done_line(0) +
                            intent_line(1, Before()) + undone_line(0) +
                            end_line(Journal::End::Undone);

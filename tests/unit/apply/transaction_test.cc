@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "unit/apply/mdev_machine.h"
+#include "unit/apply/pci_machine.h"
 
 namespace cleave {
 namespace {
 
 using testing::kUuid;
 using testing::MdevMachine;
+using testing::PciMachine;
 
 constexpr const char* kGrub = "/etc/default/grub";
 constexpr const char* kDropIn = "/etc/default/grub.d/90-cleave.cfg";
@@ -19,9 +21,40 @@ const MdevMachine kMachine{.parent_path = "/sys/devices/pci0000:00/0000:00:02.0"
                            .type_id = "i915-GVTg_V5_4",
                            .instances = 2};
 
+// Twins, of which one is given away; one that no driver has; one that nobody may take.
+const PciMachine& pci_machine() {
+  static const PciMachine machine({
+      {.address = "0000:03:00.0",
+       .vendor_id = 0x144d,
+       .device_id = 0xa808,
+       .driver = "nvme",
+       .group = 11},
+      {.address = "0000:04:00.0",
+       .vendor_id = 0x144d,
+       .device_id = 0xa808,
+       .driver = "nvme",
+       .group = 12},
+      {.address = "0000:05:00.0",
+       .vendor_id = 0x8086,
+       .device_id = 0x1572,
+       .driver_override = "pci-stub",
+       .group = 13},
+      {.address = "0000:06:00.0", .vendor_id = 0x8086, .device_id = 0x1572, .driver = "i40e"},
+  });
+  return machine;
+}
+
+Effect bind_to_vfio(const std::string& address, std::uint16_t vendor_id, std::uint16_t device_id) {
+  return BindDriver{.device = "/sys/bus/pci/devices/" + address,
+                    .driver = "vfio-pci",
+                    .vendor_id = vendor_id,
+                    .device_id = device_id};
+}
+
 MemoryHost make_host() {
   MemoryHost host;
   kMachine.add_to(host);
+  pci_machine().add_to(host);
   host.add_directory("/var/lib");
   host.add_file(kGrub, "GRUB_TIMEOUT=5\n", 0640);
   host.add_file(kOld, "options i915 enable_gvt=0\n");
@@ -65,6 +98,8 @@ Plan big_plan() {
   functions.value = "2\n";
   functions.undo_value = "0\n";
   plan.changes.push_back(change_of(functions, false));
+  plan.changes.push_back(change_of(bind_to_vfio("0000:03:00.0", 0x144d, 0xa808), false));
+  plan.changes.push_back(change_of(bind_to_vfio("0000:05:00.0", 0x8086, 0x1572), false));
   plan.changes.push_back(kMachine.create_change(kUuid));
   const std::string device = std::string("/sys/bus/mdev/devices/") + kUuid;
   plan.changes.push_back(
@@ -473,6 +508,71 @@ TEST(Transactions, TheDriversAnswerIsKept) {
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().error_number, ENOSPC);
   EXPECT_EQ(report.error().path, kMachine.type_path() + "/create");
+}
+
+std::string driver_of(const MemoryHost& host, const std::string& address) {
+  const auto link = host.read_link("/sys/bus/pci/devices/" + address + "/driver");
+  return link ? std::string(base_name(*link)) : "";
+}
+
+Plan plan_of(Effect effect) {
+  Plan plan;
+  plan.changes.push_back(change_of(std::move(effect), false));
+  return plan;
+}
+
+TEST(Transactions, OfTwinsOnlyTheOneThatIsMeantIsGivenAway) {
+  MemoryHost host = make_host();
+  Transactions transactions(host);
+  const auto report = transactions.apply(plan_of(bind_to_vfio("0000:03:00.0", 0x144d, 0xa808)));
+  ASSERT_TRUE(report) << english(report.error());
+  EXPECT_EQ(driver_of(host, "0000:03:00.0"), "vfio-pci");
+  EXPECT_EQ(driver_of(host, "0000:04:00.0"), "nvme");
+  EXPECT_EQ(*host.read_file("/sys/bus/pci/devices/0000:04:00.0/driver_override"), "(null)\n");
+}
+
+TEST(Transactions, ADeviceThatItsNewDriverRefusesGoesBackToItsOwn) {
+  MemoryHost host = make_host();
+  const auto start = state_of(host);
+  const auto report =
+      Transactions(host).apply(plan_of(bind_to_vfio("0000:06:00.0", 0x8086, 0x1572)));
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().error_number, EINVAL);
+  EXPECT_EQ(state_of(host), start);
+}
+
+TEST(Transactions, AnotherDeviceAtTheSameAddressIsNotTouched) {
+  MemoryHost host = make_host();
+  const auto report =
+      Transactions(host).apply(plan_of(bind_to_vfio("0000:03:00.0", 0x144d, 0xa80a)));
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, ErrorCode::Conflict);
+  EXPECT_EQ(driver_of(host, "0000:03:00.0"), "nvme");
+}
+
+TEST(Transactions, ADeviceThatSomebodyElseTookSinceIsLeftToThem) {
+  MemoryHost host = make_host();
+  pci_machine().add_to(host, {"pci-stub"});
+  Transactions transactions(host);
+  ASSERT_TRUE(transactions.apply(plan_of(bind_to_vfio("0000:03:00.0", 0x144d, 0xa808))));
+  const std::string device = "/sys/bus/pci/devices/0000:03:00.0";
+  ASSERT_TRUE(host.write_attribute(device + "/driver/unbind", "0000:03:00.0"));
+  ASSERT_TRUE(host.write_attribute(device + "/driver_override", "pci-stub"));
+  ASSERT_TRUE(host.write_attribute("/sys/bus/pci/drivers_probe", "0000:03:00.0"));
+  const auto undone = transactions.undo(1);
+  ASSERT_FALSE(undone);
+  EXPECT_EQ(undone.error().code, ErrorCode::Conflict);
+  EXPECT_EQ(driver_of(host, "0000:03:00.0"), "pci-stub");
+}
+
+TEST(Transactions, WhereTheOldDriverIsGoneWhicheverFitsTakesTheDevice) {
+  MemoryHost host = make_host();
+  Transactions transactions(host);
+  ASSERT_TRUE(transactions.apply(plan_of(bind_to_vfio("0000:03:00.0", 0x144d, 0xa808))));
+  host.forget("/sys/bus/pci/drivers/nvme");
+  ASSERT_TRUE(transactions.undo(1));
+  EXPECT_EQ(driver_of(host, "0000:03:00.0"), "");
+  EXPECT_EQ(*host.read_file("/sys/bus/pci/devices/0000:03:00.0/driver_override"), "(null)\n");
 }
 
 TEST(Transactions, AContradictoryPlanIsRefused) {
