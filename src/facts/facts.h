@@ -10,6 +10,7 @@
 #include "facts/dmar.h"
 #include "facts/fact.h"
 #include "facts/firmware_files.h"
+#include "facts/host_use.h"
 #include "facts/iommu_registers.h"
 #include "facts/ivrs.h"
 #include "facts/kernel.h"
@@ -79,6 +80,7 @@ struct Facts {
   BootFacts boot;
   QemuFacts qemu;
   VirtualMachineFacts virtual_machines;
+  HostUses host_uses;                   // read_device_facts() alone reads them
   Fact<std::string> kernel_log;         // since boot, as /dev/kmsg or dmesg print it
   Fact<std::string> previous_boot_log;  // the end of what the kernel said at the boot before
   bool is_root = false;                 // facts that need root are complete

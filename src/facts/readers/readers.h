@@ -80,6 +80,9 @@ VirtualMachineFacts read_virtual_machines(const HostReader& host);
 Fact<std::vector<MdevDefinition>> read_mdev_definitions(const HostReader& host);
 Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host);  // drm.cc
 
+// host_uses.cc; not for captures: mount points are named by people.
+HostUses read_host_uses(const HostReader& host);
+
 // Fills `users` and `users_complete`. Looks through all processes, but only if there is a device
 // that one of them could have open.
 void read_device_users(const HostReader& host, std::vector<MediatedDevice>& devices);
