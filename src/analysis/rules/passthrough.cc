@@ -1,6 +1,7 @@
 // What stops handing the whole GPU to a VM (vfio-pci), and what it costs.
 #include <algorithm>
 
+#include "analysis/device_safety.h"
 #include "analysis/rules/checks.h"
 #include "analysis/rules/families.h"
 #include "base/text.h"
@@ -76,13 +77,14 @@ Outcome check_group_members(const Subject& subject) {
   if (const auto unread = missing(gpu.iommu_group)) return Outcome::unknown({*unread});
   if (group == nullptr || devices == nullptr) return Outcome::not_applicable();
   std::vector<std::string> others;
+  for (const PciDevice* member : group_members(subject.facts, gpu)) {
+    if (same_card(member->address, gpu.address)) continue;
+    others.push_back(format("{} ({})", to_text(member->address), member->driver.value_or("-")));
+  }
   std::optional<Evidence> unseen;
   for (const PciDevice& device : *devices) {
-    const std::uint32_t* its = device.iommu_group.value();
     if (device.is_bridge() || same_card(device.address, gpu.address)) continue;
     if (!unseen) unseen = missing(device.iommu_group);
-    if (its == nullptr || *its != *group) continue;
-    others.push_back(format("{} ({})", to_text(device.address), device.driver.value_or("-")));
   }
   const std::string source = format("/sys/kernel/iommu_groups/{}/devices", *group);
   const std::vector<Field> arguments = {{"devices", join(others, ", ")}, {"group", *group}};
