@@ -144,6 +144,15 @@ Result<Owner> find_user(std::string_view name) {
   return std::move(*found);
 }
 
+std::optional<std::uint32_t> group_number(const std::string& name) {
+  std::vector<char> buffer(kLargestEntry);
+  group entry{};
+  group* found = nullptr;
+  const int refused = ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (refused != 0 || found == nullptr) return std::nullopt;
+  return found->gr_gid;
+}
+
 Result<std::string> state_directory(const HostReader& host) {
   if (host.user_id() == 0) return std::string(kStateDirectory);
   // Only an absolute path counts (XDG Base Directory Specification 0.8).

@@ -42,6 +42,9 @@ Result<Owner> vm_owner(const Caller& caller);
 // By name or by number. NotFound if there is no such user.
 Result<Owner> find_user(std::string_view name);
 
+// Of a group's name; empty if there is none of that name.
+std::optional<std::uint32_t> group_number(const std::string& name);
+
 // Where the transactions of who runs cleave on `host` are kept: /var/lib/cleave for root, else
 // $XDG_STATE_HOME/cleave or ~/.local/state/cleave.
 Result<std::string> state_directory(const HostReader& host);

@@ -11,6 +11,7 @@
 #include <map>
 
 #include "app/vm_gpu.h"
+#include "app/vm_pci.h"
 #include "apply/transaction.h"
 #include "base/format.h"
 #include "base/text.h"
@@ -71,8 +72,9 @@ std::vector<std::pair<std::string, std::string>> environment_for(const VmEnviron
 
 CommandLine line_for(const Vm& vm, const std::string& directory, const GuestDevice& device) {
   return build_command_line(vm, {.runtime_directory = directory,
-                                 .gpu_device = device.device,
-                                 .gpu_needs_opengl = device.needs_opengl});
+                                 .gpu_devices = device.devices,
+                                 .gpu_needs_opengl = device.needs_opengl,
+                                 .gpu_replaces_screen = device.replaces_screen});
 }
 
 // The vGPU of a start: written down, then made, then forgotten or taken back.
@@ -105,15 +107,39 @@ class StartedVgpu {
   std::optional<VgpuRecord> record_;
 };
 
+// What of the host's this start makes or hands over.
+struct Started {
+  explicit Started(HostWriter& host, const std::string& state)
+      : transactions(host, state), vgpu(host, state), devices(host, transactions) {}
+
+  Transactions transactions;
+  StartedVgpu vgpu;
+  HandedOverDevices devices;
+  std::vector<std::string> addresses;
+};
+
+Result<GuestDevice> prepare_gpu(HostWriter& host, const VmEnvironment& environment,
+                                const StartRequest& request, Supervisor& supervisor,
+                                Started& started) {
+  const Vm& vm = request.vm;
+  if (!vm.gpu) return GuestDevice();
+  if (!hands_over_pci(*vm.gpu)) {
+    const VgpuChoice choice = TRY(choose_vgpu(host, environment, *vm.gpu));
+    TRY(started.vgpu.prepare(supervisor, choice, request.show_plan));
+    return choice.device;
+  }
+  // What ended VMs left may be just what this one wants.
+  if (environment.is_root) TRY(give_back_devices(host, started.transactions));
+  const PciChoice choice = TRY(choose_pci_devices(host, environment, vm, request.force));
+  started.addresses = choice.addresses;
+  TRY(started.devices.prepare(supervisor, environment, vm, choice, request.show_plan));
+  return choice.device;
+}
+
 Result<LaunchedVm> launch(HostWriter& host, const VmEnvironment& environment,
                           const StartRequest& request, const std::string& directory,
-                          Supervisor& supervisor, StartedVgpu& vgpu) {
-  GuestDevice device;
-  if (request.vm.gpu) {
-    const VgpuChoice choice = TRY(choose_vgpu(host, environment, *request.vm.gpu));
-    device = choice.device;
-    TRY(vgpu.prepare(supervisor, choice, request.show_plan));
-  }
+                          Supervisor& supervisor, Started& started) {
+  const GuestDevice device = TRY(prepare_gpu(host, environment, request, supervisor, started));
   const CommandLine line = line_for(request.vm, directory, device);
   if (request.before_launch) request.before_launch();
   return supervisor.launch({.argv = line.argv(),
@@ -151,6 +177,14 @@ std::string read_file_as_it_is(const std::string& path, std::size_t limit) {
     content.append(piece, 0, static_cast<std::size_t>(count));
   }
   return content;
+}
+
+// The VM runs whatever comes of this; who has started it is told.
+void see_to_giving_back(HostWriter& host, const LaunchedVm& launched, StartedVm& running) {
+  const Result<bool> arranged = give_back_at_the_end(
+      host, running.name, {launched.supervisor.process_id, launched.qemu.process_id});
+  running.give_back = arranged && *arranged ? GiveBack::AtTheEnd : GiveBack::ByRoot;
+  if (!arranged) running.no_scope = arranged.error();
 }
 
 }  // namespace
@@ -242,7 +276,11 @@ Result<std::vector<ListedVm>> list_vms(const HostReader& host, const VmEnvironme
 Result<CommandLine> command_line_of(const HostReader& host, const VmEnvironment& environment,
                                     const Vm& vm) {
   GuestDevice device;
-  if (vm.gpu) device = TRY(choose_vgpu(host, environment, *vm.gpu)).device;
+  if (vm.gpu && hands_over_pci(*vm.gpu)) {
+    device = TRY(choose_pci_devices(host, environment, vm)).device;
+  } else if (vm.gpu) {
+    device = TRY(choose_vgpu(host, environment, *vm.gpu)).device;
+  }
   return line_for(vm, runtime_directory(environment, vm.name), device);
 }
 
@@ -260,21 +298,27 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
   for (VmProblem& problem : TRY(check_machine(host, environment, vm, false))) {
     return error_of(problem.code, std::move(problem.message), std::move(problem.remedy));
   }
-  StartedVgpu vgpu(host, TRY(state_directory(host)));
-  Result<LaunchedVm> launched = launch(host, environment, request, directory, supervisor, vgpu);
+  Started started(host, TRY(state_directory(host)));
+  Result<LaunchedVm> launched = launch(host, environment, request, directory, supervisor, started);
   if (!launched) {
-    const Result<void> taken_back = vgpu.take_back();
-    if (!taken_back) launched.error().context.push_back(taken_back.error().message);
+    for (const Result<void>& back : {started.vgpu.take_back(), started.devices.take_back()}) {
+      if (!back) launched.error().context.push_back(back.error().message);
+    }
     return std::move(launched).error();
   }
-  return StartedVm{.name = vm.name,
-                   .runtime_directory = directory,
-                   .qmp_socket = join_path(directory, kQmpSocket),
-                   .serial_socket = vm.serial ? join_path(directory, kSerialSocket) : "",
-                   .qemu = launched->qemu,
-                   .vgpu = vgpu.record(),
-                   .cleaned = supervisor.cleaned(),
-                   .supervisor = std::move(supervisor)};
+  StartedVm running{.name = vm.name,
+                    .runtime_directory = directory,
+                    .qmp_socket = join_path(directory, kQmpSocket),
+                    .serial_socket = vm.serial ? join_path(directory, kSerialSocket) : "",
+                    .qemu = launched->qemu,
+                    .vgpu = started.vgpu.record(),
+                    .devices = started.addresses,
+                    .give_back = GiveBack::Nothing,
+                    .no_scope = {},
+                    .cleaned = supervisor.cleaned(),
+                    .supervisor = std::move(supervisor)};
+  if (started.devices.changed_anything()) see_to_giving_back(host, *launched, running);
+  return running;
 }
 
 Result<VmReport> vm_status(const VmEnvironment& environment, const std::string& name,

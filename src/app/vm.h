@@ -84,6 +84,15 @@ struct StartRequest {
   // Told when all is prepared and QEMU is started next.
   std::function<void()> before_launch{};
   std::chrono::milliseconds limit = std::chrono::minutes(1);  // for QEMU's monitor
+  // The address of a device that is handed over though the host may need it; empty: none.
+  std::string force{};
+};
+
+// How the host gets back what the VM has of its devices.
+enum class GiveBack : std::uint8_t {
+  Nothing,   // there is nothing
+  AtTheEnd,  // by itself, once the VM has ended
+  ByRoot,    // by the next `cleave vm stop` or `vm give-back` of root
 };
 
 struct StartedVm {
@@ -93,8 +102,11 @@ struct StartedVm {
   std::string serial_socket;  // empty: the VM has no serial port
   ProcessIdentity qemu;
   std::optional<VgpuRecord> vgpu;
-  std::vector<Message> cleaned;  // what an earlier run had left
-  Supervisor supervisor;         // tells the end while it is kept
+  std::vector<std::string> devices;  // PCI devices of the host that the VM has
+  GiveBack give_back = GiveBack::Nothing;
+  std::optional<Error> no_scope;  // why systemd does not see to it
+  std::vector<Message> cleaned;   // what an earlier run had left
+  Supervisor supervisor;          // tells the end while it is kept
 };
 
 // The VM runs and its monitor answers when this returns. If anything fails, nothing is left.

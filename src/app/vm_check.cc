@@ -9,6 +9,7 @@
 #include "app/vgpu.h"
 #include "app/vm.h"
 #include "app/vm_gpu.h"
+#include "app/vm_pci.h"
 #include "base/fd.h"
 #include "base/format.h"
 #include "base/text.h"
@@ -161,6 +162,15 @@ void check_display(const HostReader& host, const VmEnvironment& environment, con
   }
 }
 
+Result<void> check_gpu(const HostReader& host, const VmEnvironment& environment, const Vm& vm) {
+  if (hands_over_pci(*vm.gpu)) {
+    (void)TRY(choose_pci_devices(host, environment, vm));
+  } else {
+    (void)TRY(choose_vgpu(host, environment, *vm.gpu));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<VmProblem>> check_machine(const HostReader& host,
@@ -176,12 +186,12 @@ Result<std::vector<VmProblem>> check_machine(const HostReader& host,
     check_display(host, environment, vm, problems);
   }
   if (!gpu || !vm.gpu) return problems;
-  const Result<VgpuChoice> choice = choose_vgpu(host, environment, *vm.gpu);
-  if (!choice) {
+  const Result<void> gpu_there = check_gpu(host, environment, vm);
+  if (!gpu_there) {
     problems.push_back({.id = "gpu",
-                        .code = choice.error().code,
-                        .message = choice.error().message,
-                        .remedy = choice.error().remedy});
+                        .code = gpu_there.error().code,
+                        .message = gpu_there.error().message,
+                        .remedy = gpu_there.error().remedy});
   }
   return problems;
 }

@@ -21,12 +21,6 @@ struct MdevType {
   Fact<std::uint32_t> available_instances;
 };
 
-// A process that has the device's VFIO group open.
-struct DeviceUser {
-  std::uint32_t process_id = 0;
-  std::string command;  // /proc/PID/comm
-};
-
 struct MediatedDevice {
   std::string uuid;        // as in sysfs, lower case
   std::string sysfs_path;  // /sys/bus/mdev/devices/UUID

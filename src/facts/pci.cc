@@ -47,4 +47,18 @@ std::string to_text(const PciAddress& address) {
                 address.function);
 }
 
+PciAddress virtual_function_address(const PciAddress& physical_function,
+                                    const VirtualFunctionLayout& layout, std::uint32_t index) {
+  // Routing ids have eight bits of bus, five of device, three of function; a function's may be on a
+  // bus above its physical function's (pci_iov_virtfn_bus and _devfn, drivers/pci/iov.c).
+  const std::uint32_t own = (std::uint32_t{physical_function.bus} << 8U) |
+                            (std::uint32_t{physical_function.device} << 3U) |
+                            physical_function.function;
+  const std::uint32_t its = own + layout.offset + layout.stride * index;
+  return {.domain = physical_function.domain,
+          .bus = static_cast<std::uint8_t>(its >> 8U),
+          .device = static_cast<std::uint8_t>((its >> 3U) & 0x1FU),
+          .function = static_cast<std::uint8_t>(its & 0x7U)};
+}
+
 }  // namespace cleave

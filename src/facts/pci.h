@@ -49,6 +49,26 @@ struct NvidiaVgpuType {
 // form (a heading) are passed over; of more than 256 types the rest is left out.
 std::vector<NvidiaVgpuType> parse_nvidia_vgpu_types(std::string_view text);
 
+// Where a physical function's virtual functions are, or will be: the kernel computes it for the
+// number there is now (drivers/pci/iov.c), and Intel's and NVMe's do not move with the number.
+struct VirtualFunctionLayout {
+  std::uint32_t offset = 0;  // of the first one, in routing ids
+  std::uint32_t stride = 0;  // from one to the next
+  std::uint16_t device_id = 0;
+
+  bool operator==(const VirtualFunctionLayout&) const = default;
+};
+
+// A process that has the device's VFIO group, or the device itself, open.
+struct DeviceUser {
+  std::uint32_t process_id = 0;
+  std::string command;  // /proc/PID/comm
+  // When the process began, in seconds since 1970; nothing tells when it opened the device.
+  std::optional<std::uint64_t> since = std::nullopt;
+
+  bool operator==(const DeviceUser&) const = default;
+};
+
 struct PciDevice {
   PciAddress address;
   std::string sysfs_path;  // /sys/bus/pci/devices/ADDRESS
@@ -62,17 +82,22 @@ struct PciDevice {
   // Absent: no SR-IOV capability that the kernel knows of. The hardware's number until the driver
   // sets its own.
   Fact<std::uint32_t> sriov_total_vfs;
-  bool is_virtual_function = false;             // it has a physfn link
+  // The rest of SR-IOV is read where sriov_total_vfs is known.
+  Fact<std::uint32_t> sriov_num_vfs;  // how many there are now
+  Fact<VirtualFunctionLayout> sriov_layout;
+  Fact<bool> sriov_drivers_autoprobe;  // the host's drivers take functions as they are made
+  bool is_virtual_function = false;    // it has a physfn link
   std::optional<PciAddress> physical_function;  // where that link leads
   // Of NVIDIA's virtual functions (vendor-specific VFIO, kernels from 6.8 on): what is on it now, 0
   // for nothing, and what could be. Absent: the driver has no such attributes.
   Fact<std::uint32_t> nvidia_vgpu_type;
   Fact<std::vector<NvidiaVgpuType>> nvidia_vgpu_types;
+  std::vector<DeviceUser> users;  // through VFIO, seen with the rights at hand
+  bool users_complete = true;     // false: some processes could not be looked into
 
   // The rest is read of GPUs only.
-  Fact<std::uint32_t> sriov_num_vfs;  // how many there are now
-  Fact<bool> boot_display;            // boot_vga: the firmware's console is on it
-  Fact<std::string> reset_methods;    // "flr bus"; absent: it cannot be reset
+  Fact<bool> boot_display;          // boot_vga: the firmware's console is on it
+  Fact<std::string> reset_methods;  // "flr bus"; absent: it cannot be reset
   Fact<PciConfig> config;
   std::uint16_t subsystem_vendor_id = 0;
   std::uint16_t subsystem_device_id = 0;
@@ -91,5 +116,9 @@ struct PciDevice {
   // Base class 06h, bridges of every kind: they stay with the host whoever has what is behind them.
   [[nodiscard]] bool is_bridge() const { return class_code >> 16U == 0x06; }
 };
+
+// The address of virtual function `index` (from 0) of a physical function.
+PciAddress virtual_function_address(const PciAddress& physical_function,
+                                    const VirtualFunctionLayout& layout, std::uint32_t index);
 
 }  // namespace cleave

@@ -8,8 +8,11 @@
 
 namespace cleave {
 
-inline constexpr const char* kSetupPlan = "setup";  // for good
-inline constexpr const char* kTrialPlan = "trial";  // for one start
+inline constexpr const char* kSetupPlan = "setup";               // for good
+inline constexpr const char* kTrialPlan = "trial";               // for one start
+inline constexpr const char* kFunctionsPlan = "functions";       // virtual functions of a device
+inline constexpr const char* kVmFunctionsPlan = "vm-functions";  // the same, for VMs that run
+inline constexpr const char* kVmDevicesPlan = "vm-devices";      // what one VM has while it runs
 
 struct Plan {
   Message purpose;  // "create a vGPU of type i915-GVTg_V5_4"

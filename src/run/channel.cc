@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 namespace cleave {
 namespace {
@@ -18,6 +19,50 @@ Error gone(int error_number = ECONNRESET) {
   return system_error(error_number, Message(N_("The process on the other side has ended")));
 }
 
+// Room for the header and the descriptors of one message (cmsg(3)).
+using Control = std::array<char, CMSG_SPACE(sizeof(int) * JsonChannel::kMaximumDescriptors)>;
+
+// One sendmsg(2); the descriptors go with the first byte.
+ssize_t send_some(int socket, std::string_view bytes, const std::vector<int>& descriptors) {
+  iovec data{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
+  alignas(cmsghdr) Control control{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    const std::size_t size = descriptors.size() * sizeof(int);
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(header), descriptors.data(), size);
+  }
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+// One recvmsg(2); descriptors that come are added to `received`.
+ssize_t receive_some(int socket, char* bytes, std::size_t size, std::vector<OwnedFd>& received) {
+  iovec data{.iov_base = bytes, .iov_len = size};
+  alignas(cmsghdr) Control control{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t count = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  if (count <= 0) return count;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    std::vector<int> descriptors((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    std::memcpy(descriptors.data(), CMSG_DATA(header), descriptors.size() * sizeof(int));
+    for (const int descriptor : descriptors) received.emplace_back(descriptor);
+  }
+  return count;
+}
+
 }  // namespace
 
 Result<std::pair<JsonChannel, JsonChannel>> JsonChannel::make() {
@@ -26,13 +71,16 @@ Result<std::pair<JsonChannel, JsonChannel>> JsonChannel::make() {
   return std::pair(JsonChannel(OwnedFd(ends[0])), JsonChannel(OwnedFd(ends[1])));
 }
 
-Result<void> JsonChannel::send(const Json& value) {
+Result<void> JsonChannel::send(const Json& value, const std::vector<int>& descriptors) {
+  if (descriptors.size() > kMaximumDescriptors) return gone(EMSGSIZE);
   const std::string text = to_text(value) + "\n";
   std::string_view bytes = text;
+  std::vector<int> going = descriptors;
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = send_some(socket_.get(), bytes, going);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) return gone(errno == EPIPE ? ECONNRESET : errno);
+    going.clear();
     bytes.remove_prefix(static_cast<size_t>(sent));
   }
   return {};
@@ -54,7 +102,7 @@ Result<std::optional<Json>> JsonChannel::receive(std::chrono::milliseconds limit
     if (count == 0 && left <= 0) return std::optional<Json>();
     if (count <= 0) continue;
     std::array<char, 16384> bytes{};
-    const ssize_t received = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
+    const ssize_t received = receive_some(socket_.get(), bytes.data(), bytes.size(), received_);
     if (received == 0) return gone();
     if (received < 0 && errno != EINTR) return gone(errno);
     if (received > 0) buffer_.append(bytes.data(), static_cast<size_t>(received));

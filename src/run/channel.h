@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/json.h"
@@ -19,9 +20,13 @@ class JsonChannel {
   // Two ends that are connected with each other.
   static Result<std::pair<JsonChannel, JsonChannel>> make();
 
-  Result<void> send(const Json& value);
+  // With it go open files (SCM_RIGHTS, unix(7)), at most kMaximumDescriptors; they stay open here.
+  static constexpr std::size_t kMaximumDescriptors = 64;
+  Result<void> send(const Json& value, const std::vector<int>& descriptors = {});
   // Empty when the limit has passed; an error (ECONNRESET) when the other side is gone.
   Result<std::optional<Json>> receive(std::chrono::milliseconds limit);
+  // The open files that came with what was received.
+  [[nodiscard]] std::vector<OwnedFd> take_descriptors() { return std::exchange(received_, {}); }
   [[nodiscard]] int descriptor() const { return socket_.get(); }
   [[nodiscard]] bool is_open() const { return socket_.is_open(); }
   void replace_descriptor(OwnedFd socket) { socket_ = std::move(socket); }
@@ -30,6 +35,7 @@ class JsonChannel {
  private:
   OwnedFd socket_;
   std::string buffer_;  // at most 1 MiB
+  std::vector<OwnedFd> received_;
 };
 
 Json to_json(const Message& message);

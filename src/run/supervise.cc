@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 // QEMU's own monitor connection for the supervisor, beside the socket that others use: a monitor
 // serves one client at a time. The number it has in QEMU.
 constexpr int kMonitorNumber = 3;
+constexpr int kFirstReservation = 10;  // numbers in QEMU from here on
 
 // The log holds QEMU's last words, not its life: the guest can make QEMU write without end.
 constexpr size_t kMaximumLog = size_t{64} << 10U;
@@ -93,6 +94,7 @@ class VmSupervisor {
  private:
   Result<std::vector<Message>> take_over();
   Result<bool> serve_starter();
+  Result<void> keep(const Json& devices);
   Result<void> launch(const Json& request);
   Result<Process> start_qemu(const Json& request, int monitor, int output);
   Result<QmpClient> wait_for_monitor(OwnedFd monitor, Process& qemu, Clock::time_point end);
@@ -112,6 +114,7 @@ class VmSupervisor {
   std::optional<Process> qemu_;
   std::optional<QmpClient> monitor_;
   std::optional<QmpEvent> shutdown_;
+  std::vector<OwnedFd> reservations_;
 };
 
 Error runs_already(const std::string& name, const VmState& state) {
@@ -190,6 +193,8 @@ Result<bool> VmSupervisor::serve_starter() {
         .sysfs_path = std::string(vgpu->text_of("path")),
         .created = created != nullptr && created->as_bool() != nullptr && *created->as_bool()};
     done = write_state(spec_.runtime_directory, state_);
+  } else if (const Json* devices = request->find("devices")) {
+    done = keep(*devices);
   } else if (const Json* launch_request = request->find("launch")) {
     done = launch(*launch_request);
     if (done) answer.set("qemu", *to_json(state_).find("qemu"));
@@ -207,6 +212,18 @@ Result<bool> VmSupervisor::serve_starter() {
   }
   TRY(starter_.send(answer));
   return true;
+}
+
+Result<void> VmSupervisor::keep(const Json& devices) {
+  for (OwnedFd& reservation : starter_.take_descriptors()) {
+    reservations_.push_back(std::move(reservation));
+  }
+  if (const Json::Array* names = devices.as_array()) {
+    for (const Json& name : *names) {
+      if (name.as_string() != nullptr) state_.devices.push_back(*name.as_string());
+    }
+  }
+  return write_state(spec_.runtime_directory, state_);
 }
 
 Result<void> VmSupervisor::launch(const Json& request) {
@@ -254,6 +271,11 @@ Result<Process> VmSupervisor::start_qemu(const Json& request, int monitor, int o
     }
   }
   spec.descriptors = {{1, output}, {2, output}, {kMonitorNumber, monitor}};
+  // QEMU keeps the reservations, too: it may outlive its supervisor.
+  for (const OwnedFd& reservation : reservations_) {
+    spec.descriptors.emplace_back(kFirstReservation + static_cast<int>(spec.descriptors.size()),
+                                  reservation.get());
+  }
   spec.new_session = true;
   spec.record = [this](const ProcessIdentity& identity) {
     state_.qemu = identity;
@@ -407,6 +429,7 @@ VmEnd VmSupervisor::make_end(const ProcessEnd& process) const {
 // "runs" without a process, and does the rest.
 void VmSupervisor::finish(VmEnd end) {
   remove_runtime_files(spec_.runtime_directory);
+  reservations_.clear();
   if (state_.vgpu && give_back(*state_.vgpu)) state_.vgpu->created = false;
   state_.phase = VmPhase::Ended;
   state_.end = std::move(end);

@@ -132,6 +132,17 @@ Result<void> Supervisor::announce(const VgpuRecord& vgpu) {
   return {};
 }
 
+Result<void> Supervisor::keep(const std::vector<std::string>& devices,
+                              const std::vector<OwnedFd>& reservations) {
+  Json names = Json::array();
+  for (const std::string& device : devices) names.push_back(device);
+  std::vector<int> descriptors;
+  for (const OwnedFd& reservation : reservations) descriptors.push_back(reservation.get());
+  TRY(channel_.send(Json::object({{"devices", std::move(names)}}), descriptors));
+  TRY(answer());
+  return {};
+}
+
 Result<LaunchedVm> Supervisor::launch(const LaunchSpec& spec) {
   Json argv = Json::array();
   for (const std::string& argument : spec.argv) argv.push_back(argument);

@@ -44,12 +44,19 @@ class Supervisor {
   // Only from a process with one thread. Conflict if this VM runs already (its process is named).
   static Result<Supervisor> start(const SupervisorSpec& spec);
 
+  [[nodiscard]] const ProcessIdentity& identity() const { return identity_; }
+
   // What was cleared away from an earlier run that nobody ended.
   [[nodiscard]] const std::vector<Message>& cleaned() const { return cleaned_; }
 
   // Writes down which vGPU is about to be made for this VM. From then on the supervisor gives it
   // back however the VM ends.
   Result<void> announce(const VgpuRecord& vgpu);
+
+  // Writes down which devices of the host the VM has, and keeps their reservations (reservation.h):
+  // they last as long as the supervisor or QEMU.
+  Result<void> keep(const std::vector<std::string>& devices,
+                    const std::vector<OwnedFd>& reservations);
 
   // Returns when QEMU's monitor has answered. If it does not, all is cleared away already and the
   // error carries QEMU's own words.

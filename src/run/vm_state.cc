@@ -181,6 +181,11 @@ Json to_json(const VmState& state) {
                                    {"path", state.vgpu->sysfs_path},
                                    {"created", state.vgpu->created}}));
   }
+  if (!state.devices.empty()) {
+    Json devices = Json::array();
+    for (const std::string& device : state.devices) devices.push_back(device);
+    json.set("devices", std::move(devices));
+  }
   if (state.end) {
     json.set("end", to_json(*state.end));
   }
@@ -203,6 +208,12 @@ Result<VmState> state_from_json(const Json& json) {
     state.vgpu = VgpuRecord{.uuid = std::string(vgpu->text_of("uuid")),
                             .sysfs_path = std::string(vgpu->text_of("path")),
                             .created = flag_of(*vgpu, "created")};
+  }
+  const Json* devices = json.find("devices");
+  if (devices != nullptr && devices->as_array() != nullptr) {
+    for (const Json& device : *devices->as_array()) {
+      if (device.as_string() != nullptr) state.devices.push_back(printable(*device.as_string()));
+    }
   }
   if (const Json* end = json.find("end")) {
     state.end = TRY(end_from_json(*end));

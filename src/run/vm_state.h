@@ -63,6 +63,7 @@ struct VmState {
   std::optional<ProcessIdentity> supervisor;
   std::optional<ProcessIdentity> qemu;
   std::optional<VgpuRecord> vgpu;
+  std::vector<std::string> devices;  // of the host's PCI devices, by address
   std::optional<VmEnd> end;
 };
 

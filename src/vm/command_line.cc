@@ -98,11 +98,13 @@ bool replaces_sandbox(const Vm& vm) {
 }
 
 void add_devices(const Vm& vm, const StartResources& resources, CommandLine& line) {
-  const bool has_gpu = !resources.gpu_device.empty();
-  if (has_gpu && vm.gpu && vm.gpu->display) line.groups.push_back(graphics_group());
-  if (has_gpu) {
-    line.groups.push_back(
-        {"gpu", {"-device", resources.gpu_device}, N_("The guest's share of this machine's GPU.")});
+  if (!resources.gpu_devices.empty()) {
+    const bool is_screen = resources.gpu_replaces_screen || (vm.gpu && vm.gpu->display);
+    if (is_screen) line.groups.push_back(graphics_group());
+    line.groups.push_back({"gpu", {}, N_("The guest's share of this machine's GPU.")});
+    for (const std::string& device : resources.gpu_devices) {
+      line.groups.back().arguments.insert(line.groups.back().arguments.end(), {"-device", device});
+    }
   }
   for (const Vm::Disk& disk : vm.disks) line.groups.push_back(disk_group(disk));
 }

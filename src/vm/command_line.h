@@ -10,11 +10,12 @@
 
 namespace cleave {
 
-// What the host decided for this start. `gpu_device` comes from the way (ways/ guest_device).
+// What the host decided for this start. `gpu_devices` come from the way (ways/ guest_device).
 struct StartResources {
-  std::string runtime_directory;  // holds qmp.sock, serial.sock, vnc.sock; 0700
-  std::string gpu_device;         // value of -device, as it is; empty: none
-  bool gpu_needs_opengl = false;  // its picture can only be shown with OpenGL
+  std::string runtime_directory;         // holds qmp.sock, serial.sock, vnc.sock; 0700
+  std::vector<std::string> gpu_devices;  // values of -device, as they are; empty: none
+  bool gpu_needs_opengl = false;         // its picture can only be shown with OpenGL
+  bool gpu_replaces_screen = false;      // there can be no emulated graphics card beside it
 };
 
 struct ArgumentGroup {

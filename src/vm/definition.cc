@@ -222,6 +222,8 @@ void read_gpu(const toml::table& table, ParsedDefinition& parsed) {
   reader.read("way", gpu.way);
   reader.read("parent", gpu.parent);
   reader.read("type", gpu.type);
+  reader.read("device", gpu.device);
+  reader.read("rom", gpu.rom);
   reader.read("uuid", gpu.uuid);
   reader.read_bool("display", gpu.display);
   reader.read_bool("opregion", gpu.opregion);

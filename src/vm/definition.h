@@ -43,6 +43,8 @@ struct GpuDefinition {
   Written<std::string> way;     // required: "gvt-g"; "none"; "mdev" for any other mediated device
   Written<std::string> parent;  // name of the mdev parent; default: the only one there is
   Written<std::string> type;    // mdev type id; default: the best that fits
+  Written<std::string> device;  // address of the virtual function or the whole device
+  Written<std::string> rom;     // a file in place of the device's own ROM
   Written<std::string> uuid;    // default: derived from the VM's name
   Written<std::optional<bool>> display;   // the guest's screen is the vGPU's; default: by the way
   Written<std::optional<bool>> opregion;  // default: on for Intel GPUs

@@ -366,6 +366,8 @@ class Checker {
     gpu.way = choice(written.way, "gpu.way", "none", kWays);
     gpu.parent = sysfs_name(written.parent, "gpu.parent");
     gpu.type_id = sysfs_name(written.type, "gpu.type");
+    gpu.device = sysfs_name(written.device, "gpu.device");
+    if (written.rom.is_written()) gpu.rom = path(written.rom, "gpu.rom");
     gpu.opregion = written.opregion.value;
     check_gpu_uuid(gpu);
     check_gpu_display(gpu);

@@ -37,6 +37,8 @@ struct Vm {
     std::string way;
     std::string parent;   // empty: the only one there is
     std::string type_id;  // empty: the best that fits
+    std::string device;   // address of a PCI device on the host; empty: chosen at the start
+    std::string rom;      // a file; empty: the device's own
     std::string uuid;     // lower case
     bool display = true;  // the guest's screen is the vGPU's
     std::optional<bool> opregion;

@@ -222,7 +222,7 @@ GuestDevice MediatedDeviceWay::guest_device(const Attachment& attachment) const 
   // `off` is said, too: QEMU's default is `auto`, which would need OpenGL after all.
   device += display ? ",display=on" : ",display=off";
   if (attachment.opregion) device += ",x-igd-opregion=on";
-  return {std::move(device), display && picture == Picture::DmaBuf};
+  return {.devices = {std::move(device)}, .needs_opengl = display && picture == Picture::DmaBuf};
 }
 
 }  // namespace cleave

@@ -10,6 +10,7 @@
 #include "facts/boot_loader.h"
 #include "plan/host_files.h"
 #include "ways/preparing.h"
+#include "ways/vfio_device.h"
 #include "ways/ways.h"
 #include "ways/whole_devices.h"
 
@@ -111,6 +112,11 @@ class PassthroughWay final : public Way {
   [[nodiscard]] const char* id() const override { return "passthrough"; }
   [[nodiscard]] bool applies_to(const PciDevice& gpu) const override { return gpu.is_gpu(); }
   [[nodiscard]] std::span<const Mode> modes() const override { return kModes; }
+  [[nodiscard]] Result<std::vector<const PciDevice*>> gives(const Facts& facts,
+                                                            const PciDevice& device) const override;
+  [[nodiscard]] GuestDevice guest_device(const Attachment& attachment) const override {
+    return vfio_guest_device(attachment);
+  }
 
  protected:
   [[nodiscard]] Result<Preparation> wants(const Facts& facts, const PciDevice& gpu,
@@ -150,6 +156,19 @@ std::string strangers_beside(const Facts& facts, const PciDevice& gpu) {
     if (!is_part_of_card(*function, gpu)) strangers.push_back(to_text(function->address));
   }
   return join(strangers, ", ");
+}
+
+// Of a graphics card all its parts; of what else there is the one function that was named: the
+// ports of a network card have nothing to do with each other.
+Result<std::vector<const PciDevice*>> PassthroughWay::gives(const Facts& facts,
+                                                            const PciDevice& device) const {
+  std::vector<const PciDevice*> given = {&device};
+  if (!device.is_gpu() || device.is_virtual_function) return given;
+  for (const PciDevice* function : functions_of(facts, device)) {
+    const bool itself = function->address == device.address;
+    if (!itself && is_part_of_card(*function, device)) given.push_back(function);
+  }
+  return given;
 }
 
 // Why the GPU is left to its driver at boot; empty: it can be bound. An integrated GPU is the

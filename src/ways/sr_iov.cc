@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "ways/preparing.h"
+#include "ways/vfio_device.h"
 #include "ways/ways.h"
 #include "ways/whole_devices.h"
 
@@ -146,12 +147,29 @@ class SrIovWay final : public Way {
   [[nodiscard]] const char* id() const override { return "sr-iov"; }
   [[nodiscard]] bool applies_to(const PciDevice& gpu) const override { return gpu.is_gpu(); }
   [[nodiscard]] std::span<const Mode> modes() const override { return kModes; }
+  [[nodiscard]] Result<std::vector<const PciDevice*>> gives(const Facts& facts,
+                                                            const PciDevice& device) const override;
+  [[nodiscard]] GuestDevice guest_device(const Attachment& attachment) const override {
+    return vfio_guest_device(attachment);
+  }
 
  protected:
   [[nodiscard]] Result<Preparation> wants(const Facts& facts, const PciDevice& gpu,
                                           const Mode& mode) const override;
   [[nodiscard]] bool settles(std::string_view rule, const Preparation& wanted) const override;
 };
+
+// The physical function never: with it would go everything that its functions live on.
+Result<std::vector<const PciDevice*>> SrIovWay::gives(const Facts& /*facts*/,
+                                                      const PciDevice& device) const {
+  if (device.is_virtual_function) return std::vector<const PciDevice*>{&device};
+  return error_of(ErrorCode::Unsupported,
+                  {N_("{device} is no virtual function, and only those are handed over by sr-iov."),
+                   {{"device", to_text(device.address)}}},
+                  {N_("Write the whole device as parent = \"{device}\", and a function is chosen; "
+                      "or write way = \"passthrough\" to hand over all of it."),
+                   {{"device", to_text(device.address)}}});
+}
 
 bool is_mode(const Mode& mode, std::string_view id) { return mode.id == id; }
 

@@ -70,6 +70,11 @@ Result<Plan> Way::detach(const Facts& /*facts*/, const std::string& /*uuid*/) co
   return cannot_make(id());
 }
 
+Result<std::vector<const PciDevice*>> Way::gives(const Facts& /*facts*/,
+                                                 const PciDevice& /*device*/) const {
+  return cannot_make(id());
+}
+
 GuestDevice Way::guest_device(const Attachment& /*attachment*/) const { return {}; }
 
 std::string way_name(const WayVerdict& way) {

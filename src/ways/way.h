@@ -72,19 +72,26 @@ struct VgpuRequest {
   std::string type_id;
 };
 
-// A vGPU handed to a VM.
+// A vGPU or a PCI device handed to a VM.
 struct Attachment {
-  std::string sysfs_path;  // /sys/bus/mdev/devices/UUID
+  std::string sysfs_path;  // of a vGPU: /sys/bus/mdev/devices/UUID
   std::string type_id;     // "i915-GVTg_V5_4": tells how the driver shows its picture
   bool display = true;     // wanted; has no effect on types without a display
   bool opregion = false;   // only Intel GPUs have one
+  // Of PCI devices: the VM's device, then the other functions of its card.
+  std::vector<PciAddress> functions = {};
+  std::string machine = {};  // QEMU's: "q35", "pc"
+  std::string rom = {};      // a file in place of the device's own ROM; empty: its own
 };
 
-// One QEMU -device value and what belongs to it.
+// Values of QEMU's -device and what belongs to them.
 struct GuestDevice {
-  std::string device;  // "vfio-pci,sysfsdev=…,display=on,x-igd-opregion=on"
+  // In order: "vfio-pci,sysfsdev=…,display=on,x-igd-opregion=on", a bus before what is on it.
+  std::vector<std::string> devices;
   // The picture comes as a DMABUF, which QEMU shows only on a display with OpenGL.
   bool needs_opengl = false;
+  // There can be no emulated screen beside it, whether or not its picture is shown.
+  bool replaces_screen = false;
 };
 
 class Way {
@@ -106,6 +113,10 @@ class Way {
   // by process N (Busy), no vGPUs of this way that cleave makes (Unsupported).
   [[nodiscard]] virtual Result<Plan> attach(const Facts& facts, const VgpuRequest& request) const;
   [[nodiscard]] virtual Result<Plan> detach(const Facts& facts, const std::string& uuid) const;
+  // For ways whose device is a PCI device of its own: what of the host the VM gets with `device`,
+  // itself first. Unsupported where this way does not hand over such a device.
+  [[nodiscard]] virtual Result<std::vector<const PciDevice*>> gives(const Facts& facts,
+                                                                    const PciDevice& device) const;
   [[nodiscard]] virtual GuestDevice guest_device(const Attachment& attachment) const;
 
  protected:

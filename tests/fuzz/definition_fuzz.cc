@@ -23,7 +23,7 @@ void check_command_line(const cleave::Vm& vm) {
   }
   const cleave::StartResources resources{
       .runtime_directory = "/run/cleave/" + vm.name,
-      .gpu_device = vm.gpu ? "vfio-pci,sysfsdev=/sys/bus/mdev/devices/" + vm.gpu->uuid : "",
+      .gpu_devices = {"vfio-pci,sysfsdev=/sys/bus/mdev/devices/"},
       .gpu_needs_opengl = vm.gpu && vm.gpu->display};
   const std::vector<std::string> argv = build_command_line(vm, resources).argv();
   for (const std::string& argument : argv) {

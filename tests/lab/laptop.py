@@ -18,13 +18,15 @@ class LaptopTest(unittest.TestCase):
     """Tests that share one laptop, booted before the first of them."""
 
     module_parameters = ()
+    devices = ()  # further hardware, each as QEMU's -device takes it
 
     @classmethod
     def setUpClass(cls):
         cls.name = f"test-{uuid.uuid4().hex[:8]}"
         parameters = [word for parameter in cls.module_parameters
                       for word in ("--module-parameter", parameter)]
-        started = cleave("lab", "up", "--name", cls.name, *parameters, timeout=600)
+        devices = [word for device in cls.devices for word in ("--device", device)]
+        started = cleave("lab", "up", "--name", cls.name, *parameters, *devices, timeout=600)
         if started.returncode != 0:
             raise AssertionError(f"the laptop did not start:\n{started.stdout}{started.stderr}")
 

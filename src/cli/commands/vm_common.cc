@@ -1,7 +1,9 @@
 #include "cli/commands/vm_common.h"
 
+#include "app/vm_pci.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "cli/render/translate.h"
 
 namespace cleave {
 namespace {
@@ -59,6 +61,9 @@ Json report_json(const VmReport& report) {
   json.set("guest_status", report.guest_status.empty() ? Json() : Json(report.guest_status));
   json.set("started_at", state.started_at == 0 ? Json() : Json(state.started_at));
   json.set("vgpu", state.vgpu ? Json(state.vgpu->uuid) : Json());
+  Json devices = Json::array();
+  for (const std::string& device : state.devices) devices.push_back(device);
+  json.set("devices", std::move(devices));
   json.set("end", state.end ? to_json(*state.end) : Json());
   Json cleaned = Json::array();
   for (const Message& message : report.seen.cleaned) cleaned.push_back(english(message));
@@ -78,10 +83,20 @@ void tell_end(const CommandContext& context, const VmEnd& end) {
   }
 }
 
-void tell_stop(const CommandContext& context, const char* schema, const StopReport& report) {
-  Json json = Json::object({{"schema", schema}, {"means", stop_means_name(report.means)}});
-  json.set("vm", report_json(report.after));
-  context.print_json(json);
+Result<Json> give_back(CommandContext& context) {
+  Json given = Json::array();
+  HostWriter* host = TRY(context.host());
+  if (!host->is_live() || host->user_id() != 0) return given;
+  Transactions transactions(*host);
+  for (const TransactionRecord& record : TRY(give_back_devices(*host, transactions))) {
+    context.say({N_("Given back to the host: {what}"), {{"what", translate(record.plan.purpose)}}});
+    given.push_back(
+        Json::object({{"transaction", record.number}, {"purpose", english(record.plan.purpose)}}));
+  }
+  return given;
+}
+
+Result<void> tell_stop(CommandContext& context, const char* schema, const StopReport& report) {
   const std::vector<Field> name = {{"name", report.after.name}};
   switch (report.means) {
     case StopMeans::Guest:
@@ -96,6 +111,11 @@ void tell_stop(const CommandContext& context, const char* schema, const StopRepo
       break;
   }
   tell_cleaned(context, report.after.seen.cleaned);
+  Json json = Json::object({{"schema", schema}, {"means", stop_means_name(report.means)}});
+  json.set("vm", report_json(report.after));
+  json.set("given_back", TRY(give_back(context)));
+  context.print_json(json);
+  return {};
 }
 
 }  // namespace cleave

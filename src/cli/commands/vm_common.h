@@ -23,6 +23,11 @@ void tell_cleaned(const CommandContext& context, const std::vector<Message>& cle
 void tell_end(const CommandContext& context, const VmEnd& end);
 
 // Prints the report of `vm stop` and `vm kill`.
-void tell_stop(const CommandContext& context, const char* schema, const StopReport& report);
+// For root, whose VMs may have had devices of the host: gives back what ended VMs had. Does nothing
+// for others.
+Result<Json> give_back(CommandContext& context);
+
+// Tells how it ended, and gives back what it had.
+Result<void> tell_stop(CommandContext& context, const char* schema, const StopReport& report);
 
 }  // namespace cleave

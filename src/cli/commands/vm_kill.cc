@@ -9,7 +9,7 @@ namespace {
 Result<ExitStatus> run(CommandContext& context) {
   const VmEnvironment environment = TRY(this_vm_environment());
   const StopReport report = TRY(kill_vm(environment, vm_argument(context)));
-  tell_stop(context, "cleave.vm-kill/1", report);
+  TRY(tell_stop(context, "cleave.vm-kill/1", report));
   return ExitStatus::Done;
 }
 

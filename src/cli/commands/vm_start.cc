@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "app/vm.h"
+#include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
@@ -68,6 +69,24 @@ Result<VmEnd> stay(const VmEnvironment& environment, StartedVm& started,
   }
 }
 
+Json devices_json(const std::vector<std::string>& devices) {
+  Json json = Json::array();
+  for (const std::string& device : devices) json.push_back(device);
+  return json;
+}
+
+const char* give_back_name(GiveBack give_back) {
+  switch (give_back) {
+    case GiveBack::Nothing:
+      return "nothing";
+    case GiveBack::AtTheEnd:
+      return "at-the-end";
+    case GiveBack::ByRoot:
+      return "by-root";
+  }
+  return "nothing";
+}
+
 Json started_json(const StartedVm& started) {
   return Json::object(
       {{"schema", "cleave.vm-start/1"},
@@ -76,7 +95,24 @@ Json started_json(const StartedVm& started) {
        {"runtime_directory", started.runtime_directory},
        {"qmp_socket", started.qmp_socket},
        {"serial_socket", started.serial_socket.empty() ? Json() : Json(started.serial_socket)},
-       {"vgpu", started.vgpu ? Json(started.vgpu->uuid) : Json()}});
+       {"vgpu", started.vgpu ? Json(started.vgpu->uuid) : Json()},
+       {"devices", devices_json(started.devices)},
+       {"given_back", give_back_name(started.give_back)}});
+}
+
+// What the host lacks while the VM runs, and when it has it again.
+void tell_devices(const CommandContext& context, const StartedVm& started) {
+  if (started.devices.empty()) return;
+  context.say({N_("It has these devices of the host: {devices}"),
+               {{"devices", join(started.devices, ", ")}}});
+  if (started.no_scope) warn_of(context, *started.no_scope);
+  if (started.give_back == GiveBack::AtTheEnd) {
+    context.say({N_("The host gets back what it had of them as soon as the VM has ended.")});
+  } else if (started.give_back == GiveBack::ByRoot) {
+    context.say(
+        {N_("When the VM has ended, give back to the host what it had of them: sudo cleave "
+            "vm give-back")});
+  }
 }
 
 Result<ExitStatus> run(CommandContext& context) {
@@ -91,6 +127,7 @@ Result<ExitStatus> run(CommandContext& context) {
   request.limit = TRY(seconds_option(context, "--limit", std::chrono::seconds(60)));
   request.definition = TRY(find_definition(*host, environment, vm_argument(context)));
   request.vm = TRY(load_good_vm(*host, environment, request.definition));
+  request.force = context.arguments().get("--force").value_or("");
   request.show_plan = [&context](const Plan& plan) { show_plan(context, plan); };
   const bool foreground = context.arguments().has("--foreground");
   // Before the supervisor is forked: it puts its own back.
@@ -100,11 +137,13 @@ Result<ExitStatus> run(CommandContext& context) {
   if (!foreground) context.print_json(started_json(started));
   context.say({N_("The VM {name} runs: QEMU is process {process}."),
                {{"name", started.name}, {"process", started.qemu.process_id}}});
+  tell_devices(context, started);
   if (!started.serial_socket.empty()) {
     context.say({N_("Its serial port: {path}"), {{"path", started.serial_socket}}});
   }
   if (!foreground) return ExitStatus::Done;
   const VmEnd end = TRY(stay(environment, started, signals));
+  TRY(give_back(context));
   Json json = started_json(started);
   json.set("end", to_json(end));
   context.print_json(json);
@@ -120,6 +159,8 @@ const Command kVmStartCommand = {
     .summary = N_("Start a VM"),
     .options = {{"--foreground", nullptr,
                  N_("Stay until the VM ends, and tell why; Ctrl-C shuts it down")},
+                {"--force", "ADDRESS",
+                 N_("Hand over this device of the host although the host may need it")},
                 {"--limit", "SECONDS", N_("How long QEMU may take to answer; 60 without it"), false,
                  true}},
     .positionals = {{"NAME", N_("The VM's name, or its definition file")}},

@@ -10,7 +10,7 @@ Result<ExitStatus> run(CommandContext& context) {
   const auto limit = TRY(seconds_option(context, "--limit", std::chrono::seconds(60)));
   const VmEnvironment environment = TRY(this_vm_environment());
   const StopReport report = TRY(stop_vm(environment, vm_argument(context), limit));
-  tell_stop(context, "cleave.vm-stop/1", report);
+  TRY(tell_stop(context, "cleave.vm-stop/1", report));
   return ExitStatus::Done;
 }
 

@@ -66,6 +66,30 @@ Fact<PciConfig> read_config(const HostReader& host, const std::string& path) {
   return {parse_pci_config(*bytes), path};
 }
 
+Fact<VirtualFunctionLayout> read_layout(const HostReader& host, const PciDevice& device) {
+  const auto offset = read_number_fact(host, join_path(device.sysfs_path, "sriov_offset"));
+  const auto stride = read_number_fact(host, join_path(device.sysfs_path, "sriov_stride"));
+  for (const auto* number : {&offset, &stride}) {
+    if (number->unreadable() != nullptr) return *number->unreadable();
+    if (number->is_absent()) return {Absent{}, number->source()};
+  }
+  // Written without "0x" (sriov_vf_device_show, drivers/pci/iov.c).
+  const std::string path = join_path(device.sysfs_path, "sriov_vf_device");
+  const auto text = host.read_file(path);
+  if (!text) return fact_from_error<VirtualFunctionLayout>(text.error(), path);
+  const auto id = parse_hexadecimal<std::uint16_t>(trim(*text));
+  if (!id) return Unreadable{.path = path, .why = "no number"};
+  return {{.offset = *offset.value(), .stride = *stride.value(), .device_id = *id}, path};
+}
+
+void read_physical_function(const HostReader& host, PciDevice& device) {
+  if (!device.sriov_total_vfs.is_known()) return;
+  device.sriov_num_vfs = read_number_fact(host, join_path(device.sysfs_path, "sriov_numvfs"));
+  device.sriov_layout = read_layout(host, device);
+  device.sriov_drivers_autoprobe =
+      read_flag(host, join_path(device.sysfs_path, "sriov_drivers_autoprobe"));
+}
+
 constexpr std::uint16_t kNvidiaVendorId = 0x10DE;
 
 // NVIDIA's attributes: https://docs.nvidia.com/vgpu ("Creating a vGPU on a Linux with KVM
@@ -101,6 +125,7 @@ Result<PciDevice> read_device(const HostReader& host, const std::string& name,
   device.driver = read_link_name_fact(host, join_path(device.sysfs_path, "driver"));
   device.iommu_group = read_link_number_fact(host, join_path(device.sysfs_path, "iommu_group"));
   device.sriov_total_vfs = read_number_fact(host, join_path(device.sysfs_path, "sriov_totalvfs"));
+  read_physical_function(host, device);
   read_virtual_function(host, device);
   // Of the rest a machine has hundreds, and only that of GPUs is asked for.
   if (!device.is_gpu() || device.physical_function) return device;
@@ -109,7 +134,6 @@ Result<PciDevice> read_device(const HostReader& host, const std::string& name,
   device.revision = read_detail<std::uint8_t>(host, device, "revision");
   const auto regions = host.read_file(join_path(device.sysfs_path, "resource"));
   if (regions) device.regions = parse_regions(*regions);
-  device.sriov_num_vfs = read_number_fact(host, join_path(device.sysfs_path, "sriov_numvfs"));
   device.boot_display = read_flag(host, join_path(device.sysfs_path, "boot_vga"));
   device.reset_methods = read_text_fact(host, join_path(device.sysfs_path, "reset_method"));
   device.config = read_config(host, join_path(device.sysfs_path, "config"));

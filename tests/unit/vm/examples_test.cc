@@ -32,12 +32,13 @@ StartResources example_resources(const Vm& vm, std::string runtime_directory) {
   resources.runtime_directory = std::move(runtime_directory);
   if (!vm.gpu) return resources;
   if (vm.gpu->way == "sr-iov") {
-    resources.gpu_device = "vfio-pci,host=0000:00:02.1";
+    resources.gpu_devices = {"vfio-pci,host=0000:00:02.1"};
     return resources;
   }
-  resources.gpu_device = format("vfio-pci,sysfsdev=/sys/bus/mdev/devices/{},display={}",
-                                vm.gpu->uuid, vm.gpu->display ? "on" : "off");
-  if (vm.gpu->opregion.value_or(true)) resources.gpu_device += ",x-igd-opregion=on";
+  std::string device = format("vfio-pci,sysfsdev=/sys/bus/mdev/devices/{},display={}", vm.gpu->uuid,
+                              vm.gpu->display ? "on" : "off");
+  if (vm.gpu->opregion.value_or(true)) device += ",x-igd-opregion=on";
+  resources.gpu_devices = {device};
   resources.gpu_needs_opengl = vm.gpu->way == "gvt-g" && vm.gpu->display;
   return resources;
 }

@@ -115,14 +115,14 @@ TEST(GuestDevice, FollowsTheDriversDisplay) {
   const std::string path = std::string("/sys/bus/mdev/devices/") + kUuid;
   const Way& mdev = *find_way("mdev");
   const GuestDevice gvt = gvt_g().guest_device({path, "i915-GVTg_V5_4", true, true});
-  EXPECT_EQ(gvt.device, "vfio-pci,sysfsdev=" + path + ",display=on,x-igd-opregion=on");
+  EXPECT_EQ(gvt.devices.front(), "vfio-pci,sysfsdev=" + path + ",display=on,x-igd-opregion=on");
   EXPECT_TRUE(gvt.needs_opengl);
   const GuestDevice blind = gvt_g().guest_device({path, "i915-GVTg_V5_4", false, true});
-  EXPECT_EQ(blind.device, "vfio-pci,sysfsdev=" + path + ",display=off,x-igd-opregion=on");
+  EXPECT_EQ(blind.devices.front(), "vfio-pci,sysfsdev=" + path + ",display=off,x-igd-opregion=on");
   EXPECT_FALSE(blind.needs_opengl);
   EXPECT_TRUE(mdev.guest_device({path, "mbochs-small", true, false}).needs_opengl);
   EXPECT_FALSE(mdev.guest_device({path, "mdpy-hd", true, false}).needs_opengl);
-  EXPECT_EQ(mdev.guest_device({path, "mtty-1", true, false}).device,
+  EXPECT_EQ(mdev.guest_device({path, "mtty-1", true, false}).devices.front(),
             "vfio-pci,sysfsdev=" + path + ",display=off");
 }
 

@@ -1,0 +1,474 @@
+#include "app/vm_pci.h"
+
+#include <algorithm>
+#include <ctime>
+#include <optional>
+#include <ranges>
+#include <utility>
+
+#include "analysis/device_safety.h"
+#include "app/installation.h"
+#include "app/owner.h"
+#include "app/units.h"
+#include "app/vgpu_choice.h"
+#include "base/format.h"
+#include "base/text.h"
+#include "facts/readers/read_facts.h"
+#include "facts/readers/readers.h"
+#include "host/program.h"
+#include "run/reservation.h"
+#include "ways/vfio_device.h"
+
+namespace cleave {
+namespace {
+
+constexpr std::uint16_t kNvidiaVendorId = 0x10DE;
+// As for vGPUs: udev makes the node a moment after the device is bound.
+constexpr std::uint32_t kNodeWaitMilliseconds = 1000;
+
+using Devices = std::vector<const PciDevice*>;
+
+std::string list_of(const Devices& devices) {
+  std::vector<std::string> names;
+  for (const PciDevice* device : devices) names.push_back(to_text(device->address));
+  return names.empty() ? "-" : join(names, ", ");
+}
+
+Devices devices_that(const Facts& facts, bool (*are)(const PciDevice&)) {
+  Devices found;
+  if (const auto* all = facts.pci_devices.value()) {
+    for (const PciDevice& device : *all) {
+      if (are(device)) found.push_back(&device);
+    }
+  }
+  return found;
+}
+
+bool has_functions(const PciDevice& device) { return device.sriov_total_vfs.value_or(0) > 0; }
+bool is_whole_gpu(const PciDevice& device) {
+  return device.is_gpu() && !device.is_virtual_function;
+}
+
+Result<const PciDevice*> named_device(const Facts& facts, const std::string& name) {
+  const auto address = parse_pci_address(name);
+  if (!address) {
+    return error_of(ErrorCode::Malformed,
+                    {N_("“{device}” is no address of a PCI device; one looks like 0000:01:00.0."),
+                     {{"device", printable(name)}}},
+                    {N_("“cleave devices” lists them.")});
+  }
+  if (const PciDevice* device = find_pci_device(facts, *address)) return device;
+  return error_of(ErrorCode::NotFound,
+                  {N_("There is no PCI device {device}."), {{"device", to_text(*address)}}},
+                  {N_("“cleave devices” lists them.")});
+}
+
+// The only one of `candidates`, which the definition left open.
+Result<const PciDevice*> only_one(const Devices& candidates, const char* key, Message none) {
+  if (candidates.empty()) return error_of(ErrorCode::Unsupported, std::move(none));
+  if (candidates.size() == 1) return candidates.front();
+  return error_of(ErrorCode::Malformed,
+                  {N_("There are several devices that could be meant: {devices}"),
+                   {{"devices", list_of(candidates)}}},
+                  {N_("Name one in the definition: {key} = \"{device}\""),
+                   {{"key", key}, {"device", to_text(candidates.front()->address)}}});
+}
+
+Result<const PciDevice*> physical_function(const Facts& facts, const Vm::Gpu& gpu) {
+  if (!gpu.parent.empty()) return named_device(facts, gpu.parent);
+  Devices candidates = devices_that(facts, has_functions);
+  Devices gpus = candidates;
+  std::erase_if(gpus, [](const PciDevice* device) { return !device->is_gpu(); });
+  if (!gpus.empty()) candidates = std::move(gpus);
+  return only_one(candidates, "parent",
+                  {N_("No device of this machine can have virtual functions.")});
+}
+
+bool is_free(const PciDevice& function) {
+  const std::string driver = function.driver.value_or("");
+  if (!driver.empty() && !serves_vfio(driver)) return false;
+  return !reserved_by(kReservationDirectory, to_text(function.address));
+}
+
+Error all_taken(const PciDevice& parent, const Devices& functions) {
+  Error error = error_of(
+      ErrorCode::Busy,
+      {N_("All {count} virtual functions of {device} are taken."),
+       {{"count", functions.size()}, {"device", to_text(parent.address)}}},
+      {N_("End a VM that has one, or make more: their number can be changed only once there are "
+          "none (sudo cleave vgpu remove {device}, then cleave vgpu create --parent {device} "
+          "--functions N)."),
+       {{"device", to_text(parent.address)}}});
+  for (const PciDevice* function : functions) {
+    const auto by = reserved_by(kReservationDirectory, to_text(function->address));
+    error.context.emplace_back(
+        by ? N_("{device}: the VM {user}") : N_("{device}: {user}"),
+        std::vector<Field>{{"device", to_text(function->address)},
+                           {"user", by ? printable(by->vm) : function->driver.value_or("-")}});
+  }
+  return error;
+}
+
+// What the choice is about: the device, which may not exist yet, and its plan.
+struct Chosen {
+  PciDevice device;
+  Plan functions;
+};
+
+Result<Chosen> choose_function(const Facts& facts, const Vm::Gpu& gpu) {
+  if (!gpu.device.empty()) {
+    return Chosen{.device = *TRY(named_device(facts, gpu.device)), .functions = {}};
+  }
+  const PciDevice* parent = TRY(physical_function(facts, gpu));
+  if (parent->vendor_id == kNvidiaVendorId) {
+    return error_of(ErrorCode::Unsupported,
+                    {N_("NVIDIA's virtual functions get a type from NVIDIA's own software; cleave "
+                        "does not choose one.")},
+                    {N_("Write the type's number into the function's nvidia/current_vgpu_type, "
+                        "then name the function in the definition: device = \"ADDRESS\".")});
+  }
+  Devices functions = virtual_functions_of(facts, *parent);
+  if (functions.empty()) {
+    Chosen chosen;
+    chosen.functions = TRY(make_functions(*parent, 1));
+    chosen.functions.kind = kVmFunctionsPlan;
+    chosen.device = future_function(*parent, 0);
+    return chosen;
+  }
+  // What vfio-pci has already needs no root.
+  std::ranges::stable_partition(functions, [](const PciDevice* function) {
+    return serves_vfio(function->driver.value_or(""));
+  });
+  const auto free =
+      std::ranges::find_if(functions, [](const PciDevice* function) { return is_free(*function); });
+  if (free == functions.end()) return all_taken(*parent, functions);
+  return Chosen{.device = **free, .functions = {}};
+}
+
+Result<Chosen> choose_whole(const Facts& facts, const Vm::Gpu& gpu) {
+  const std::string& name = gpu.device.empty() ? gpu.parent : gpu.device;
+  const PciDevice* device =
+      name.empty() ? TRY(only_one(devices_that(facts, is_whole_gpu), "device",
+                                  {N_("This machine has no GPU that could be handed over.")}))
+                   : TRY(named_device(facts, name));
+  return Chosen{.device = *device, .functions = {}};
+}
+
+// What the host uses its devices for is asked only where whole ones are given away.
+Facts read_facts_for(const HostReader& host, const Vm::Gpu& gpu) {
+  Facts facts = read_vgpu_facts(host);
+  // Of all modules only this one counts, which is there if its driver is.
+  facts.kernel.modules["vfio_pci"].loaded = host.exists("/sys/bus/pci/drivers/vfio-pci");
+  if (gpu.way != "passthrough") return facts;
+  facts.drm_cards = read_drm_cards(host);
+  facts.host_uses = read_host_uses(host);
+  return facts;
+}
+
+Result<void> check_users(const Devices& devices) {
+  for (const PciDevice* device : devices) {
+    if (device->users.empty()) continue;
+    return error_of(ErrorCode::Busy, {N_("{device} is in use by process {process} ({command})."),
+                                      {{"device", to_text(device->address)},
+                                       {"process", device->users.front().process_id},
+                                       {"command", printable(device->users.front().command)}}});
+  }
+  return {};
+}
+
+// What vfio-pci has is not the host's any more, whatever it was before.
+Result<void> check_safety(const Facts& facts, const Devices& devices, const std::string& force) {
+  for (const PciDevice* device : devices) {
+    if (serves_vfio(device->driver.value_or(""))) continue;
+    const DeviceSafetyReport report = device_safety(facts, *device);
+    const std::string address = to_text(device->address);
+    if (report.safety == DeviceSafety::Free || force == address) continue;
+    Error error =
+        error_of(ErrorCode::Conflict,
+                 {N_("The host would lose {device}, and it is not sure that it can do without."),
+                  {{"device", address}}},
+                 {N_("If you know better: --force {device}"), {{"device", address}}});
+    for (const SafetyReason& reason : report.reasons) error.context.push_back(reason.text);
+    return error;
+  }
+  return {};
+}
+
+void add_owners(const VmEnvironment& environment, const Devices& devices, Plan& plan) {
+  for (const PciDevice* device : devices) {
+    ChangeOwner owner;
+    owner.path = "/dev/vfio";
+    owner.named_by = device->sysfs_path + "/iommu_group";
+    owner.user = environment.owner.uid;
+    owner.group = environment.owner.gid;
+    owner.wait_milliseconds = kNodeWaitMilliseconds;
+    Change change;
+    change.id = "device.give-node";
+    change.summary = {N_("Let the user {user} open {device} in /dev/vfio"),
+                      {{"user", environment.owner.name}, {"device", to_text(device->address)}}};
+    change.reason = {N_("So that the virtual machine does not have to run as root.")};
+    change.effect = std::move(owner);
+    plan.changes.push_back(std::move(change));
+  }
+}
+
+// For a user whom nobody hands anything: what there is must be open to them.
+Result<void> check_access(const HostReader& host, const VmEnvironment& environment,
+                          const PciDevice& device) {
+  const std::uint32_t* group = device.iommu_group.value();
+  if (group == nullptr) return {};
+  const std::string node = format("/dev/vfio/{}", *group);
+  const Result<bool> usable = host.may_access(node, Access::ReadWrite);
+  if (usable && *usable) return {};
+  Error error = error_of(
+      ErrorCode::Denied,
+      {N_("The user {user} may not open {device} ({path})"),
+       {{"user", environment.owner.name}, {"device", to_text(device.address)}, {"path", node}}},
+      {N_("Start the VM with sudo, which hands it to that user; or let “cleave setup” give the "
+          "group kvm the right to it for good.")});
+  error.path = node;
+  return error;
+}
+
+Error only_root_hands_over(const PciDevice& device) {
+  return error_of(
+      ErrorCode::Denied,
+      {N_("{device} is not with vfio-pci, and only root can give it there."),
+       {{"device", to_text(device.address)}}},
+      {N_("Start the VM with sudo; or let it be so at every start of the machine: “cleave setup "
+          "--way passthrough”, or “cleave vgpu define” for virtual functions.")});
+}
+
+// The function that is yet to be made has no group: nothing goes along with it.
+Result<Plan> plan_for(const Facts& facts, const Chosen& chosen, const HandedOver& what) {
+  if (chosen.functions.empty()) return hand_over(facts, what);
+  PciDevice made = chosen.device;
+  made.iommu_group = {0U, made.sysfs_path};
+  return hand_over(facts, {.devices = {&made}, .others = {}});
+}
+
+// Who may open what is in /dev/vfio may keep reservations (the udev rule of ways/preparing.cc).
+std::uint32_t group_of_vfio() { return group_number("kvm").value_or(0); }
+
+// --- giving back
+
+constexpr const char* kUnit = "cleave-give-back.service";
+constexpr std::chrono::seconds kSystemdLimit(30);
+
+// Started by systemd when a VM's scope is empty, and over a moment later.
+std::string give_back_unit(const std::string& program) {
+  return format(
+      "# Written by cleave for this start of the machine.\n"
+      "[Unit]\n"
+      "Description=Give devices back to the host whose VM has ended\n"
+      "\n"
+      "[Service]\n"
+      "Type=oneshot\n"
+      "ExecStart={} vm give-back\n"
+      "TimeoutStartSec=2min\n",
+      program);
+}
+
+// StartTransientUnit(name, mode, properties, auxiliary units) of org.freedesktop.systemd1(5);
+// OnSuccess= is started when the scope's last process has ended (systemd.unit(5)).
+std::vector<std::string> scope_call(const std::string& scope, const std::string& vm,
+                                    const std::vector<std::uint32_t>& processes) {
+  std::vector<std::string> argv = {"busctl",
+                                   "call",
+                                   "org.freedesktop.systemd1",
+                                   "/org/freedesktop/systemd1",
+                                   "org.freedesktop.systemd1.Manager",
+                                   "StartTransientUnit",
+                                   "ssa(sv)a(sa(sv))",
+                                   scope,
+                                   "replace",
+                                   "4",
+                                   "Description",
+                                   "s",
+                                   "The virtual machine " + vm,
+                                   "CollectMode",
+                                   "s",
+                                   "inactive-or-failed",
+                                   "OnSuccess",
+                                   "as",
+                                   "1",
+                                   kUnit,
+                                   "PIDs",
+                                   "au",
+                                   std::to_string(processes.size())};
+  for (const std::uint32_t process : processes) argv.push_back(std::to_string(process));
+  argv.emplace_back("0");
+  return argv;
+}
+
+std::vector<std::string> bound_devices(const Plan& plan) {
+  std::vector<std::string> addresses;
+  for (const Change& change : plan.changes) {
+    if (const auto* bind = std::get_if<BindDriver>(&change.effect)) {
+      addresses.emplace_back(base_name(bind->device));
+    }
+    // Of a device that vfio-pci had before only its node changed hands.
+    const auto* owner = std::get_if<ChangeOwner>(&change.effect);
+    if (owner != nullptr && !owner->named_by.empty()) {
+      addresses.emplace_back(base_name(directory_name(owner->named_by)));
+    }
+  }
+  return addresses;
+}
+
+bool is_in_use(const Facts& facts, const std::string& address) {
+  if (reserved_by(kReservationDirectory, address)) return true;
+  const auto parsed = parse_pci_address(address);
+  const PciDevice* device = parsed ? find_pci_device(facts, *parsed) : nullptr;
+  return device != nullptr && !device->users.empty();
+}
+
+// The physical function whose number of functions a plan changed.
+std::string parent_of(const Plan& plan) {
+  for (const Change& change : plan.changes) {
+    const auto* write = std::get_if<WriteAttribute>(&change.effect);
+    if (write != nullptr && base_name(write->path) == "sriov_numvfs") {
+      return std::string(base_name(directory_name(write->path)));
+    }
+  }
+  return {};
+}
+
+bool may_go_back(const Facts& facts, const Plan& plan) {
+  if (plan.kind == kVmDevicesPlan) {
+    return std::ranges::none_of(
+        bound_devices(plan), [&](const std::string& address) { return is_in_use(facts, address); });
+  }
+  const auto address = parse_pci_address(parent_of(plan));
+  const PciDevice* parent = address ? find_pci_device(facts, *address) : nullptr;
+  if (parent == nullptr) return true;
+  // One that a VM has not got is with no driver; another program may have taken one.
+  return std::ranges::none_of(virtual_functions_of(facts, *parent), [&](const PciDevice* function) {
+    return function->driver.is_known() || is_in_use(facts, to_text(function->address));
+  });
+}
+
+}  // namespace
+
+bool hands_over_pci(const Vm::Gpu& gpu) { return gpu.way == "sr-iov" || gpu.way == "passthrough"; }
+
+Result<PciChoice> choose_pci_devices(const HostReader& host, const VmEnvironment& environment,
+                                     const Vm& vm, const std::string& force) {
+  const Vm::Gpu& gpu = *vm.gpu;
+  const Way* way = find_way(gpu.way);
+  if (way == nullptr) {
+    return error_of(ErrorCode::Unsupported,
+                    {N_("cleave knows no way {way} of sharing a GPU"), {{"way", gpu.way}}});
+  }
+  const Facts facts = read_facts_for(host, gpu);
+  const Chosen chosen =
+      gpu.way == "sr-iov" ? TRY(choose_function(facts, gpu)) : TRY(choose_whole(facts, gpu));
+  const HandedOver what = with_groups(facts, TRY(way->gives(facts, chosen.device)));
+  TRY(check_users(what.devices));
+  if (gpu.way == "passthrough") {
+    TRY(check_safety(facts, what.devices, force));
+    TRY(check_safety(facts, what.others, force));
+  }
+  PciChoice choice;
+  choice.functions = chosen.functions;
+  choice.hand_over = TRY(plan_for(facts, chosen, what));
+  choice.hand_over.kind = kVmDevicesPlan;
+  if (host.user_id() == 0) {
+    add_owners(environment, what.devices, choice.hand_over);
+  } else if (!choice.functions.empty() || !choice.hand_over.empty()) {
+    return only_root_hands_over(chosen.device);
+  } else {
+    for (const PciDevice* device : what.devices) {
+      TRY(check_access(host, environment, *device));
+    }
+  }
+  Attachment attachment;
+  attachment.opregion = gpu.opregion.value_or(true);
+  attachment.machine = vm.machine;
+  attachment.rom = gpu.rom;
+  for (const PciDevice* device : what.devices) {
+    attachment.functions.push_back(device->address);
+    choice.addresses.push_back(to_text(device->address));
+  }
+  for (const PciDevice* other : what.others) choice.addresses.push_back(to_text(other->address));
+  choice.device = way->guest_device(attachment);
+  return choice;
+}
+
+Result<void> HandedOverDevices::apply(const Plan& plan,
+                                      const std::function<void(const Plan&)>& show_plan) {
+  if (plan.empty()) return {};
+  if (show_plan) show_plan(plan);
+  const ApplyReport report = TRY(transactions_.apply(plan));
+  if (report.transaction != 0) done_.push_back(report.transaction);
+  return {};
+}
+
+Result<void> HandedOverDevices::prepare(Supervisor& supervisor, const VmEnvironment& environment,
+                                        const Vm& vm, const PciChoice& choice,
+                                        const std::function<void(const Plan&)>& show_plan) {
+  if (environment.is_root) {
+    TRY(make_reservation_directory(kReservationDirectory, group_of_vfio()));
+  }
+  std::vector<OwnedFd> reservations;
+  for (const std::string& address : choice.addresses) {
+    std::optional<OwnedFd> held =
+        TRY(reserve(kReservationDirectory, {.device = address,
+                                            .vm = vm.name,
+                                            .user = environment.owner.uid,
+                                            .process = supervisor.identity(),
+                                            .since = ::time(nullptr)}));
+    if (held) reservations.push_back(std::move(*held));
+  }
+  TRY(supervisor.keep(choice.addresses, reservations));
+  reservations.clear();
+  TRY(transactions_.recover());
+  TRY(apply(choice.functions, show_plan));
+  return apply(choice.hand_over, show_plan);
+}
+
+Result<void> HandedOverDevices::take_back() {
+  for (const std::uint32_t transaction : done_ | std::views::reverse) {
+    TRY(transactions_.undo(transaction));
+  }
+  return {};
+}
+
+Result<std::vector<TransactionRecord>> give_back_devices(HostWriter& host,
+                                                         Transactions& transactions) {
+  std::vector<TransactionRecord> given;
+  // Functions after what VMs had of them.
+  for (const char* kind : {kVmDevicesPlan, kVmFunctionsPlan}) {
+    std::vector<TransactionRecord> records = TRY(transactions.list());
+    std::erase_if(records, [&](const TransactionRecord& record) {
+      return record.state != TransactionRecord::State::Applied || record.plan.kind != kind;
+    });
+    if (records.empty()) continue;
+    const Facts facts = read_vgpu_facts(host);
+    for (TransactionRecord& record : records | std::views::reverse) {
+      if (!may_go_back(facts, record.plan)) continue;
+      TRY(transactions.undo(record.number));
+      given.push_back(std::move(record));
+    }
+  }
+  return given;
+}
+
+Result<bool> give_back_at_the_end(HostWriter& host, const std::string& vm,
+                                  const std::vector<std::uint32_t>& processes) {
+  if (!host.is_live() || !is_started_by_systemd(host)) return false;
+  const std::string own = TRY(own_program());
+  const std::string safe = TRY(program_for_root(host, own, kStateDirectory));
+  const std::string program = TRY(unit_program(safe));
+  TRY(host.create_directories("/run/systemd/system", 0755));
+  TRY(host.replace_file(join_path("/run/systemd/system", kUnit), give_back_unit(program)));
+  // One scope a start: a VM that starts again may meet its old one.
+  const std::string scope = format("cleave-vm-{}.scope", processes.front());
+  const CommandOutput called =
+      TRY(host.run_command(scope_call(scope, vm, processes), kSystemdLimit));
+  if (called.exit_status == 0) return true;
+  return error_of(ErrorCode::Io, {N_("systemd did not take the VM into a scope of its own: {why}"),
+                                  {{"why", printable(trim(called.output))}}});
+}
+
+}  // namespace cleave

@@ -1,0 +1,181 @@
+"""Virtual functions and whole devices in VMs: real SR-IOV, real IOMMU groups, real vfio-pci."""
+import json
+import unittest
+
+from laptop import LaptopTest
+
+FUNCTIONS = "0000:01:00.0"  # an NVMe controller with SR-IOV
+CARD, TWIN = "0000:02:00.0", "0000:03:00.0"  # network cards of one kind
+PAIR = ("0000:05:01.0", "0000:05:02.0")  # behind one old bridge: one IOMMU group
+
+# What a person does by hand, or a rule of udev.
+BIND = f"""
+import os
+def write(path, text):
+    with open(path, "w") as file: file.write(text)
+device = "/sys/bus/pci/devices/{CARD}"
+write(device + "/driver_override", OVERRIDE)
+write(device + "/driver/unbind", "{CARD}")
+write("/sys/bus/pci/drivers_probe", "{CARD}")
+"""
+TO_VFIO = BIND.replace("OVERRIDE", "'vfio-pci'")
+FROM_VFIO = BIND.replace("OVERRIDE", "'\\n'")
+
+
+def port(number):
+    return f"pcie-root-port,id=port{number},chassis={number},slot={number}"
+
+
+def definition(way, device, key="device"):
+    return f"""
+memory = "64M"
+cpus = 1
+accelerator = "tcg"
+[gpu]
+way = "{way}"
+{key} = "{device}"
+[display]
+type = "none"
+"""
+
+
+class PciDevices(LaptopTest):
+    devices = (port(1), "nvme-subsys,id=subsystem",
+               "nvme,serial=1,subsys=subsystem,bus=port1,sriov_max_vfs=4,sriov_vq_flexible=8,"
+               "sriov_vi_flexible=4",
+               port(2), "e1000e,bus=port2", port(3), "e1000e,bus=port3",
+               port(4), "pcie-pci-bridge,id=bridge,bus=port4",
+               "e1000,bus=bridge,addr=1", "e1000,bus=bridge,addr=2")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.python("import subprocess\nsubprocess.run(['modprobe', '-a', 'nvme', 'e1000e', 'e1000'], check=True)")
+        for name, text in (("first", definition("sr-iov", FUNCTIONS, "parent")),
+                           ("second", definition("sr-iov", FUNCTIONS, "parent")),
+                           ("card", definition("passthrough", CARD)),
+                           ("pair", definition("passthrough", PAIR[0]))):
+            cls.python(f"open('/tmp/{name}.toml', 'w').write({text!r})")
+
+    @classmethod
+    def python(cls, program):
+        test = cls("python")
+        result = test.run_in_laptop("python3", "-c", program)
+        test.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return result.stdout
+
+    def runTest(self):
+        """For python(), which is no test."""
+
+    def setUp(self):
+        self.before = self.machine()
+
+    def tearDown(self):
+        for name in ("first", "second", "card", "pair"):
+            self.laptop_cleave("vm", "kill", f"/tmp/{name}.toml")
+        self.laptop_cleave("vm", "give-back")
+        self.assertEqual(self.machine(), self.before, "the host has back what it had")
+
+    def machine(self):
+        """Of every PCI device its driver and its override; how many functions; who owns nodes."""
+        return json.loads(self.python("""
+import glob, json, os
+def read(path):
+    return open(path).read().strip() if os.path.exists(path) else None
+print(json.dumps({
+    "devices": {os.path.basename(path): [os.path.basename(os.path.realpath(path + "/driver"))
+                                         if os.path.exists(path + "/driver") else None,
+                                         read(path + "/driver_override"), read(path + "/sriov_numvfs"),
+                                         read(path + "/sriov_drivers_autoprobe")]
+                for path in glob.glob("/sys/bus/pci/devices/*")},
+    "nodes": {path: os.stat(path).st_uid for path in glob.glob("/dev/vfio/[0-9]*")}}))
+"""))
+
+    def driver(self, address):
+        return self.machine()["devices"].get(address, [None])[0]
+
+    def start(self, name, *words, expected_status=0):
+        return self.laptop_json("vm", "start", f"/tmp/{name}.toml", *words,
+                                expected_status=expected_status)
+
+    def refusal(self, name, *words, status):
+        result = self.laptop_cleave("vm", "start", f"/tmp/{name}.toml", *words)
+        self.assertEqual(result.returncode, status, result.stdout + result.stderr)
+        return result.stderr
+
+    def test_a_function_is_made_for_a_vm_and_goes_with_it(self):
+        started = self.start("first")
+        self.assertEqual(started["devices"], ["0000:01:00.1"])
+        self.assertEqual(self.driver("0000:01:00.1"), "vfio-pci")
+        self.assertEqual(self.driver(FUNCTIONS), "nvme", "the physical function stays")
+        refused = self.refusal("second", status=3)
+        self.assertIn("the VM first", refused)
+        stopped = self.laptop_json("vm", "kill", "/tmp/first.toml")
+        self.assertEqual(len(stopped["given_back"]), 2)
+        self.assertNotIn("0000:01:00.1", self.machine()["devices"])
+
+    def test_a_twin_is_never_touched(self):
+        self.start("card")
+        self.assertEqual((self.driver(CARD), self.driver(TWIN)), ("vfio-pci", "e1000e"))
+        self.assertEqual(self.machine()["devices"][TWIN], self.before["devices"][TWIN])
+
+    def test_a_killed_vm_and_a_killed_supervisor_leave_nothing_that_is_not_given_back(self):
+        started = self.start("card")
+        status = self.laptop_json("vm", "status", "/tmp/card.toml")["vm"]
+        self.assertIn("the VM card", self.second_start_of_the_card())
+        # The supervisor alone: QEMU keeps the reservation.
+        self.python(f"import os; os.kill({status['supervisor_process_id']}, 9)")
+        self.assertIn("the VM card", self.second_start_of_the_card())
+        self.python(f"import os, time; os.kill({started['process_id']}, 9); time.sleep(1)")
+        given = self.laptop_json("vm", "give-back")["given_back"]
+        self.assertEqual(len(given), 1)
+        self.assertEqual(self.driver(CARD), "e1000e")
+
+    def second_start_of_the_card(self):
+        self.python("open('/tmp/other.toml', 'w').write(open('/tmp/card.toml').read())")
+        return self.refusal("other", status=3)
+
+    def test_a_group_goes_as_a_whole_and_the_plan_says_so(self):
+        shown = self.laptop_cleave("vm", "start", "/tmp/pair.toml")
+        self.assertEqual(shown.returncode, 0, shown.stdout + shown.stderr)
+        self.assertIn("same IOMMU group", shown.stdout)
+        self.assertEqual([self.driver(address) for address in PAIR], ["vfio-pci", "vfio-pci"])
+
+    def test_what_others_use_is_seen(self):
+        self.python(TO_VFIO + f"""
+import subprocess
+group = os.path.basename(os.readlink("/sys/bus/pci/devices/{CARD}/iommu_group"))
+holder = subprocess.Popen(["sleep", "600"], stdin=open("/dev/vfio/" + group, "r+b", buffering=0),
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+open("/tmp/holder", "w").write(str(holder.pid))
+""")
+        self.assertIn("(sleep)", self.refusal("card", status=3))
+        self.python("import os, time; os.kill(int(open('/tmp/holder').read()), 9); time.sleep(0.5)")
+        self.python(FROM_VFIO)
+
+    def test_without_root_what_is_ready_is_enough_and_the_rest_is_asked_of_root(self):
+        as_user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp/user",
+                   "XDG_RUNTIME_DIR=/tmp/user/run", "cleave", "vm")
+        self.python("import os; os.makedirs('/tmp/user/run', 0o700, exist_ok=True)\n"
+                    "os.chown('/tmp/user', 65534, 65534); os.chown('/tmp/user/run', 65534, 65534)\n"
+                    "os.chmod('/tmp/card.toml', 0o644)")
+        refused = self.run_in_laptop(*as_user, "start", "/tmp/card.toml")
+        self.assertEqual(refused.returncode, 4, refused.stdout + refused.stderr)
+        self.assertIn("only root can give it there", refused.stderr)
+        # As rules of udev do it at every start of the machine.
+        self.python(TO_VFIO + f"""
+node = "/dev/vfio/" + os.path.basename(os.readlink("/sys/bus/pci/devices/{CARD}/iommu_group"))
+os.chown(node, 0, 65534)
+os.chmod(node, 0o660)
+""")
+        started = self.run_in_laptop(*as_user, "start", "/tmp/card.toml", "--json")
+        self.assertEqual(started.returncode, 0, started.stdout + started.stderr)
+        self.assertEqual(json.loads(started.stdout)["given_back"], "nothing")
+        killed = self.run_in_laptop(*as_user, "kill", "/tmp/card.toml")
+        self.assertEqual(killed.returncode, 0, killed.stdout + killed.stderr)
+        self.assertEqual(self.driver(CARD), "vfio-pci")
+        self.python(FROM_VFIO)
+
+
+if __name__ == "__main__":
+    unittest.main()
