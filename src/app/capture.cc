@@ -47,6 +47,9 @@ bool is_loader_entry_variable(std::string_view path) {
 // What is never kept, whoever it belongs to.
 std::string without_useless_parts(const std::string& path, const std::string& content) {
   if (path.starts_with("/proc/") && base_name(path) == "mounts") return scrub_mounts(content);
+  if (path.starts_with("/proc/") && path != "/proc/stat" && base_name(path) == "stat") {
+    return scrub_process_stat(content);
+  }
   if (path.ends_with("/dm/uuid")) return scrub_mapping(content);
   return content;
 }

@@ -283,6 +283,19 @@ std::string scrub_mounts(std::string_view text) {
   return kept;
 }
 
+std::string scrub_process_stat(std::string_view text) {
+  constexpr std::size_t kKept = 20;  // fields 3 to 22 (proc(5))
+  const std::size_t begin = text.find('(');
+  const std::size_t end = text.rfind(')');
+  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return {};
+  const auto fields = words(trim(text.substr(end + 1)));
+  std::string kept = std::string(text.substr(0, begin)) + "()";
+  for (std::size_t i = 0; i < std::min(kKept, fields.size()); ++i) {
+    kept.append(" ").append(fields[i]);
+  }
+  return kept + "\n";
+}
+
 std::string scrub_mapping(std::string_view text) {
   return std::string(text.substr(0, text.find('-')));
 }

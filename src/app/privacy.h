@@ -95,6 +95,9 @@ std::string scrub_module_list(std::string_view text);
 // /proc/PID/mounts with the system's own file systems alone: others are named by people.
 std::string scrub_mounts(std::string_view text);
 
+// /proc/PID/stat up to the time of its start, without its name: behind that come addresses.
+std::string scrub_process_stat(std::string_view text);
+
 // /sys/block/dm-N/dm/uuid, "LVM-…": what kind of mapping it is, and no more.
 std::string scrub_mapping(std::string_view text);
 

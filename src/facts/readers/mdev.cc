@@ -75,11 +75,7 @@ Fact<std::vector<MdevParent>> read_mdev_parents(const HostReader& host) {
 }
 
 Fact<std::vector<MediatedDevice>> read_mediated_devices(const HostReader& host) {
-  auto found = read_all<MediatedDevice>(host, kDevices, "/sys/bus", read_mediated_device);
-  if (!found.is_known()) return found;
-  std::vector<MediatedDevice> devices = *found.value();
-  read_device_users(host, devices);
-  return {std::move(devices), found.source()};
+  return read_all<MediatedDevice>(host, kDevices, "/sys/bus", read_mediated_device);
 }
 
 }  // namespace cleave

@@ -1,5 +1,7 @@
 // Names from pci.ids, the list of https://pci-ids.ucw.cz: a vendor's line starts with its four
 // digits, its devices follow with a tab before them, their subsystems with two.
+#include <map>
+
 #include "base/format.h"
 #include "base/text.h"
 #include "facts/readers/readers.h"
@@ -33,16 +35,20 @@ std::string_view vendor_part(std::string_view text, std::uint16_t vendor_id) {
 
 }  // namespace
 
-void read_pci_names(const HostReader& host, std::vector<PciDevice>& devices) {
+void read_pci_names(const HostReader& host, std::vector<PciDevice>& devices, PciNames which) {
   std::string ids;
+  std::map<std::uint16_t, std::string_view> vendors;  // the parts that were found
   for (PciDevice& device : devices) {
-    if (!device.is_gpu()) continue;
+    const bool wanted = which == PciNames::OfAll ? !device.is_bridge() : device.is_gpu();
+    if (!wanted) continue;
     for (const char* path : {"/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids"}) {
       if (ids.empty()) ids = "\n" + host.read_file(path, kMaximumSize).value_or("");
       if (ids.size() == 1) ids.clear();
     }
     if (ids.empty()) return;
-    const std::string_view part = vendor_part(ids, device.vendor_id);
+    const auto [vendor, is_new] = vendors.try_emplace(device.vendor_id);
+    if (is_new) vendor->second = vendor_part(ids, device.vendor_id);
+    const std::string_view part = vendor->second;
     device.vendor_name = name_in(part, format("{:04x}", device.vendor_id));
     device.device_name = name_in(part, format("\t{:04x}", device.device_id));
   }

@@ -72,6 +72,7 @@ Facts read_facts(const HostReader& host, const FactPlaces& places) {
   facts.pci_devices = read_pci_devices(host);
   facts.mdev_parents = read_mdev_parents(host);
   facts.mediated_devices = read_mediated_devices(host);
+  read_device_users(host, facts);
 
   facts.kernel = read_running_kernel(host);
   if (const std::string* release = facts.kernel.release.value()) {
@@ -92,7 +93,20 @@ Facts read_vgpu_facts(const HostReader& host) {
   facts.pci_devices = read_pci_devices(host);
   facts.mdev_parents = read_mdev_parents(host);
   facts.mediated_devices = read_mediated_devices(host);
+  read_device_users(host, facts);
   facts.virtual_machines.mdev_definitions = read_mdev_definitions(host);
+  return facts;
+}
+
+Facts read_device_facts(const HostReader& host) {
+  Facts facts = read_vgpu_facts(host);
+  if (facts.pci_devices.is_known()) {
+    std::vector<PciDevice> devices = *facts.pci_devices.value();
+    read_pci_names(host, devices, PciNames::OfAll);
+    facts.pci_devices = {std::move(devices), facts.pci_devices.source()};
+  }
+  facts.drm_cards = read_drm_cards(host);
+  facts.host_uses = read_host_uses(host);
   return facts;
 }
 

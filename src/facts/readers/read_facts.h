@@ -24,4 +24,7 @@ Facts read_facts(const HostReader& host, const FactPlaces& places = {});
 // with their users, definitions. Not for a diagnosis, to which what was not read looks absent.
 Facts read_vgpu_facts(const HostReader& host);
 
+// The same, and what the host itself uses its devices for (`host_uses`, displays).
+Facts read_device_facts(const HostReader& host);
+
 }  // namespace cleave

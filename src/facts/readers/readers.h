@@ -83,12 +83,14 @@ Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host);  // drm.cc
 // host_uses.cc; not for captures: mount points are named by people.
 HostUses read_host_uses(const HostReader& host);
 
-// Fills `users` and `users_complete`. Looks through all processes, but only if there is a device
-// that one of them could have open.
-void read_device_users(const HostReader& host, std::vector<MediatedDevice>& devices);
+// Fills `users` and `users_complete` of PCI and mediated devices. Looks through all processes once,
+// and only if there is a device that one of them could have open.
+void read_device_users(const HostReader& host, Facts& facts);  // device_users.cc
 
-// Fills vendor_name and device_name of GPUs.
-void read_pci_names(const HostReader& host, std::vector<PciDevice>& devices);  // pci_ids.cc
+// Fills vendor_name and device_name, of GPUs or of all but bridges (pci_ids.cc).
+enum class PciNames : std::uint8_t { OfGpus, OfAll };
+void read_pci_names(const HostReader& host, std::vector<PciDevice>& devices,
+                    PciNames which = PciNames::OfGpus);
 
 // ---------------------------------------------------------------------------------------------
 

@@ -161,6 +161,14 @@ TEST(Privacy, OnlyTheSystemsOwnMountsAreKept) {
   EXPECT_EQ(scrub_mapping("CRYPT-LUKS2-9f1e7a0c-luks"), "CRYPT");
 }
 
+TEST(Privacy, OfAProcessItsStartStaysAndItsNameAndAddressesDoNot) {
+  EXPECT_EQ(scrub_process_stat("42 (minas (vm)) S 1 42 42 0 -1 4194560 9 0 0 0 7 3 0 0 20 0 4 0 "
+                               "12300 880000 90 18446744073709551615 94000000000000 1\n"),
+            "42 () S 1 42 42 0 -1 4194560 9 0 0 0 7 3 0 0 20 0 4 0 12300\n");
+  EXPECT_EQ(scrub_process_stat("42 (x) S"), "42 () S\n");
+  EXPECT_EQ(scrub_process_stat(")("), "");
+}
+
 TEST(Privacy, NumbersOfFatFileSystemsInGrubsMenu) {
   EXPECT_EQ(scrubbed("menuentry 'Windows' --id 'osprober-efi-5A2B-1C3D' {\n"
                      "search --no-floppy --fs-uuid --set=root --hint-efi=hd0,gpt1  5A2B-1C3D\n"

@@ -167,18 +167,58 @@ TEST(Readers, ADeviceOpenedThroughIommufdHasUsersToo) {
   const std::string device =
       "/sys/devices/pci0000:00/0000:00:02.0/1f3a9c5e-7b42-4d0f-8a61-c2e9d4b70f18";
   host.forget("/proc/4242/fd/31");
-  EXPECT_TRUE(read_mediated_devices(host).value()->front().users.empty());
+  EXPECT_TRUE(read_vgpu_facts(host).mediated_devices.value()->front().users.empty());
   host.add_directory(device + "/vfio-dev/vfio3");
   host.add_link("/proc/4242/fd/33", "/dev/vfio/devices/vfio3");
-  EXPECT_EQ(read_mediated_devices(host).value()->front().users.size(), 1U);
+  EXPECT_EQ(read_vgpu_facts(host).mediated_devices.value()->front().users.size(), 1U);
 }
 
 TEST(Readers, AProcessThatEndsDoesNotMakeTheListIncomplete) {
   MemoryHost host = testing::load_machine("comet-lake-one-v5-4-used");
   host.add_unreadable("/proc/6000/fd", ENOENT);
-  EXPECT_TRUE(read_mediated_devices(host).value()->front().users_complete);
+  EXPECT_TRUE(read_vgpu_facts(host).mediated_devices.value()->front().users_complete);
   host.add_unreadable("/proc/6001/fd", EACCES);
-  EXPECT_FALSE(read_mediated_devices(host).value()->front().users_complete);
+  EXPECT_FALSE(read_vgpu_facts(host).mediated_devices.value()->front().users_complete);
+}
+
+// The second GPU and its sound function are vfio-pci's, in one group that QEMU has open.
+TEST(Readers, DevicesOfVfioPciHaveTheUsersOfTheirGroup) {
+  MemoryHost host = testing::load_machine("comet-lake-one-v5-4-used");
+  for (const char* name : {"0000:05:00.0", "0000:05:00.1"}) {
+    const std::string path = std::string("/sys/bus/pci/devices/") + name;
+    host.add_file(path + "/vendor", "0x10de\n");
+    host.add_file(path + "/device", "0x1f95\n");
+    host.add_file(path + "/class", "0x030000\n");
+    host.add_link(path + "/driver", "../../../bus/pci/drivers/vfio-pci");
+    host.add_link(path + "/iommu_group", "../../../kernel/iommu_groups/16");
+  }
+  host.add_file("/proc/stat", "cpu  1 2 3\nbtime 1700000000\nprocesses 9\n");
+  host.add_file(
+      "/proc/4242/stat",
+      "4242 (qemu (a) b) S 1 4242 4242 0 -1 4194560 9 0 0 0 7 3 0 0 20 0 4 0 12345 88 9\n");
+  host.add_link("/proc/4242/fd/35", "/dev/vfio/16");
+  host.add_link("/proc/4242/fd/36", "/dev/vfio/16");
+  const Facts facts = read_vgpu_facts(host);
+  for (const PciDevice& device : *facts.pci_devices.value()) {
+    if (device.address.bus != 5) {
+      EXPECT_TRUE(device.users.empty()) << to_text(device.address);
+      continue;
+    }
+    ASSERT_EQ(device.users.size(), 1U) << to_text(device.address);
+    EXPECT_EQ(device.users[0],
+              (DeviceUser{.process_id = 4242, .command = "qemu-system-x86", .since = 1700000123}));
+    EXPECT_TRUE(device.users_complete);
+  }
+  EXPECT_EQ(facts.mediated_devices.value()->front().users[0].since, 1700000123U);
+}
+
+TEST(Readers, AUserWhoseStartIsNotKnownIsAUser) {
+  MemoryHost host = testing::load_machine("comet-lake-one-v5-4-used");
+  host.add_file("/proc/stat", "btime 1700000000\n");
+  host.add_file("/proc/4242/stat", "4242 (qemu) S 1\n");
+  const auto users = read_vgpu_facts(host).mediated_devices.value()->front().users;
+  ASSERT_EQ(users.size(), 1U);
+  EXPECT_EQ(users[0].since, std::nullopt);
 }
 
 TEST(Readers, KernelConfigurationIsFoundInEachPlace) {
