@@ -76,11 +76,11 @@ void look_at_disks(const Facts& facts, const PciDevice& device, Reasons& reasons
   std::vector<std::string> swap;
   std::vector<std::string> mounted;
   std::vector<std::string> held;
-  const Unreadable* unread = nullptr;
+  std::optional<Unreadable> unread;  // the first one: they say much the same
   for (const DiskUse& use : disks.value_or({})) {
     const DevicesAbove* above = use.above.value();
     if (above == nullptr) {
-      if (unread == nullptr) unread = use.above.unreadable();
+      if (!unread) unread = unread_in(use.above, "/sys/class/block");
       continue;
     }
     if (!is_below(device, *above)) continue;
@@ -99,7 +99,7 @@ void look_at_disks(const Facts& facts, const PciDevice& device, Reasons& reasons
                           "{places}."),
                        held);
   }
-  if (unread != nullptr && may_have_disks) reasons.add_unread(*unread);
+  if (unread && may_have_disks) reasons.add_unread(*unread);
 }
 
 void look_at_networks(const Facts& facts, const PciDevice& device, Reasons& reasons) {

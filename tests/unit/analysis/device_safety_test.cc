@@ -110,6 +110,8 @@ TEST_F(DeviceSafetyTest, ARootOnUnknownDisksMakesAllThatMayHaveDisksUnknown) {
              on(kDisk, "/srv")});
   EXPECT_EQ(safety(kDisk), DeviceSafety::Unknown);
   EXPECT_EQ(report(kDisk).reasons.size(), 2U);
+  EXPECT_EQ(first_reason(kDisk),
+            "Whether the host uses it could not be read: /: overlay does not tell its disks");
   EXPECT_EQ(safety(kOtherDisk), DeviceSafety::Unknown);
   EXPECT_EQ(safety(kUsb), DeviceSafety::Unknown);
   EXPECT_EQ(safety(kSound), DeviceSafety::Free);
