@@ -4,15 +4,15 @@ namespace cleave {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> kCommands = {
-      kUpCommand,         kDoctorCommand,      kSetupCommand,        kExplainCommand,
-      kCaptureCommand,    kVgpuTypesCommand,   kVgpuListCommand,     kVgpuCreateCommand,
-      kVgpuRemoveCommand, kVgpuDefineCommand,  kVgpuUndefineCommand, kVgpuStartCommand,
-      kVgpuStopCommand,   kVmNewCommand,       kVmListCommand,       kVmShowCommand,
-      kVmCheckCommand,    kVmCommandCommand,   kVmStartCommand,      kVmStopCommand,
-      kVmKillCommand,     kVmGiveBackCommand,  kVmStatusCommand,     kVmScreenshotCommand,
-      kLabRunCommand,     kLabShellCommand,    kLabUpCommand,        kLabDownCommand,
-      kLabListCommand,    kLabAgentCommand,    kQemuListCommand,     kRulesCommand,
-      kTrialCommand,      kKernelCheckCommand,
+      kUpCommand,           kDoctorCommand,     kSetupCommand,       kExplainCommand,
+      kCaptureCommand,      kDevicesCommand,    kVgpuTypesCommand,   kVgpuListCommand,
+      kVgpuCreateCommand,   kVgpuRemoveCommand, kVgpuDefineCommand,  kVgpuUndefineCommand,
+      kVgpuStartCommand,    kVgpuStopCommand,   kVmNewCommand,       kVmListCommand,
+      kVmShowCommand,       kVmCheckCommand,    kVmCommandCommand,   kVmStartCommand,
+      kVmStopCommand,       kVmKillCommand,     kVmGiveBackCommand,  kVmStatusCommand,
+      kVmScreenshotCommand, kLabRunCommand,     kLabShellCommand,    kLabUpCommand,
+      kLabDownCommand,      kLabListCommand,    kLabAgentCommand,    kQemuListCommand,
+      kRulesCommand,        kTrialCommand,      kKernelCheckCommand,
   };
   return kCommands;
 }

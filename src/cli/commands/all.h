@@ -11,6 +11,7 @@ extern const Command kCaptureCommand;
 extern const Command kSetupCommand;
 extern const Command kTrialCommand;
 extern const Command kKernelCheckCommand;
+extern const Command kDevicesCommand;
 extern const Command kVgpuTypesCommand;
 extern const Command kVgpuListCommand;
 extern const Command kVgpuCreateCommand;

@@ -8,6 +8,9 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
+#include "cli/commands/watch.h"
+#include "cli/render/device_users.h"
 #include "cli/render/translate.h"
 
 namespace cleave {
@@ -17,11 +20,6 @@ namespace {
 using Records = std::optional<std::vector<TransactionRecord>>;
 
 Json device_json(const MediatedDevice& device, const Records& records) {
-  Json users = Json::array();
-  for (const DeviceUser& user : device.users) {
-    users.push_back(
-        Json::object({{"process_id", user.process_id}, {"command", printable(user.command)}}));
-  }
   Json json;
   json.set("uuid", device.uuid);
   json.set("parent", device.parent);
@@ -29,7 +27,7 @@ Json device_json(const MediatedDevice& device, const Records& records) {
   json.set("sysfs_path", device.sysfs_path);
   const std::uint32_t* group = device.iommu_group.value();
   json.set("iommu_group", group == nullptr ? Json() : Json(*group));
-  json.set("users", std::move(users));
+  json.set("users", users_json(device.users));
   json.set("users_complete", device.users_complete);
   json.set("made_by_cleave", Json());
   json.set("transaction", Json());
@@ -41,13 +39,10 @@ Json device_json(const MediatedDevice& device, const Records& records) {
   return json;
 }
 
-std::string users_text(const MediatedDevice& device) {
-  std::vector<std::string> users;
-  for (const DeviceUser& user : device.users) {
-    users.push_back(format("{} ({})", user.process_id, printable(user.command)));
-  }
-  if (!device.users_complete) users.emplace_back("?");
-  return users.empty() ? "-" : join(users, ", ");
+std::string used_by_text(const MediatedDevice& device) {
+  std::string users = users_text(device.users);
+  if (!device.users_complete) users += users.empty() ? "?" : ", ?";
+  return users.empty() ? "-" : users;
 }
 
 std::string maker_text(const MediatedDevice& device, const Records& records) {
@@ -77,15 +72,9 @@ std::string state_text(const VgpuView& view, const MdevDefinition& definition) {
   return translate(exists(view, definition) ? N_("there") : N_("not there"));
 }
 
-void say_table(const CommandContext& context, const std::vector<std::vector<std::string>>& rows) {
-  std::string text = table(rows);
-  while (text.ends_with('\n')) text.pop_back();
-  context.say_text(text);
-}
-
-void say_definitions(const CommandContext& context, const VgpuView& view,
-                     const std::vector<MdevDefinition>& definitions) {
-  if (definitions.empty()) return;
+// Empty if nothing is defined.
+std::string definitions_text(const VgpuView& view, const std::vector<MdevDefinition>& definitions) {
+  if (definitions.empty()) return {};
   std::vector<std::vector<std::string>> rows{{translate(N_("DEFINED")), translate(N_("PARENT")),
                                               translate(N_("TYPE")), translate(N_("START")),
                                               translate(N_("NOW"))}};
@@ -94,50 +83,72 @@ void say_definitions(const CommandContext& context, const VgpuView& view,
                     printable(definition.type), definition.starts_by_itself ? "auto" : "manual",
                     state_text(view, definition)});
   }
-  context.say_text("");
-  say_table(context, rows);
+  return "\n" + table(rows);
 }
 
-Result<ExitStatus> run(CommandContext& context) {
-  HostWriter* host = TRY(context.host());
-  const VgpuView view = TRY(view_vgpus(*host));
-  const std::vector<MdevDefinition> definitions = TRY(vgpu_definitions(*view.facts));
-  // Only root makes vGPUs, so only root's records tell.
-  Result<std::vector<TransactionRecord>> listed = Transactions(*host).list();
-  if (!listed && listed.error().code != ErrorCode::Denied) return std::move(listed).error();
-  Records records;
-  if (listed) records = std::move(*listed);
-
-  Json devices = Json::array();
-  bool complete = true;
+std::string vgpus_text(const VgpuView& view, const Records& records) {
+  if (view.devices.empty()) return translate(N_("There are no vGPUs.")) + "\n";
   std::vector<std::vector<std::string>> rows{{translate(N_("UUID")), translate(N_("PARENT")),
                                               translate(N_("TYPE")), translate(N_("GROUP")),
                                               translate(N_("USED BY")), translate(N_("MADE BY"))}};
   for (const MediatedDevice* device : view.devices) {
-    devices.push_back(device_json(*device, records));
-    complete = complete && device->users_complete;
     const std::uint32_t* group = device->iommu_group.value();
     rows.push_back({device->uuid, device->parent, device->type_id,
-                    group == nullptr ? "-" : std::to_string(*group), users_text(*device),
+                    group == nullptr ? "-" : std::to_string(*group), used_by_text(*device),
                     maker_text(*device, records)});
+  }
+  return table(rows);
+}
+
+// What "?" in the list means; empty if there is none.
+std::string remark_text(const VgpuView& view, const Records& records) {
+  const bool complete = std::ranges::all_of(
+      view.devices, [](const MediatedDevice* device) { return device->users_complete; });
+  if (view.devices.empty() || (complete && records)) return {};
+  return translate(N_("“?”: this can only be seen with sudo.")) + "\n";
+}
+
+// Only root makes vGPUs, so only root's records tell.
+Result<Records> read_records(HostWriter& host) {
+  Result<std::vector<TransactionRecord>> listed = Transactions(host).list();
+  if (listed) return Records(std::move(*listed));
+  if (listed.error().code != ErrorCode::Denied) return std::move(listed).error();
+  return Records();
+}
+
+Result<WatchedList> look(HostWriter& host) {
+  const VgpuView view = TRY(view_vgpus(host));
+  const std::vector<MdevDefinition> definitions = TRY(vgpu_definitions(*view.facts));
+  const Records records = TRY(read_records(host));
+  WatchedList found;
+  found.text =
+      vgpus_text(view, records) + definitions_text(view, definitions) + remark_text(view, records);
+  while (found.text.ends_with('\n')) found.text.pop_back();
+  Json devices = Json::array();
+  for (const MediatedDevice* device : view.devices) {
+    devices.push_back(device_json(*device, records));
+    found.states.emplace_back(device->uuid, device->type_id + ", " + used_by_text(*device));
   }
   Json defined = Json::array();
   for (const MdevDefinition& definition : definitions) {
     defined.push_back(definition_json(view, definition));
+    found.states.emplace_back(printable(definition.path), state_text(view, definition));
   }
-  context.print_json(Json::object({{"schema", "cleave.vgpu-list/1"},
-                                   {"vgpus", std::move(devices)},
-                                   {"definitions", std::move(defined)}}));
-  if (view.devices.empty()) {
-    context.say(Message(N_("There are no vGPUs.")));
-    say_definitions(context, view, definitions);
-    return ExitStatus::Done;
+  found.json = Json::object({{"schema", "cleave.vgpu-list/1"},
+                             {"vgpus", std::move(devices)},
+                             {"definitions", std::move(defined)}});
+  return found;
+}
+
+Result<ExitStatus> run(CommandContext& context) {
+  HostWriter* host = TRY(context.host());
+  if (context.arguments().has("--watch")) {
+    Result<ExitStatus> watched = watch(context, *host, [&] { return look(*host); });
+    return watched ? std::move(watched) : answer(context, watched.error());
   }
-  say_table(context, rows);
-  say_definitions(context, view, definitions);
-  if (!complete || !records) {
-    context.say(Message(N_("“?”: this can only be seen with sudo.")));
-  }
+  const WatchedList found = TRY(look(*host));
+  context.say_text(found.text);
+  context.print_json(found.json);
   return ExitStatus::Done;
 }
 
@@ -146,7 +157,9 @@ Result<ExitStatus> run(CommandContext& context) {
 const Command kVgpuListCommand = {
     .name = "vgpu list",
     .summary = N_("List the vGPUs that exist and who uses them, and those that are defined"),
-    .options = {},
+    .options = {{.name = "--watch",
+                 .value = nullptr,
+                 .help = N_("go on and show what changes, until Ctrl-C")}},
     .positionals = {},
     .run = run,
 };
