@@ -14,7 +14,6 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "facts/readers/read_facts.h"
-#include "facts/readers/readers.h"
 #include "host/program.h"
 #include "run/reservation.h"
 #include "ways/vfio_device.h"
@@ -156,12 +155,10 @@ Result<Chosen> choose_whole(const Facts& facts, const Vm::Gpu& gpu) {
 
 // What the host uses its devices for is asked only where whole ones are given away.
 Facts read_facts_for(const HostReader& host, const Vm::Gpu& gpu) {
-  Facts facts = read_vgpu_facts(host);
+  const bool whole = gpu.way == "passthrough";
+  Facts facts = whole ? read_device_facts(host) : read_vgpu_facts(host);
   // Of all modules only this one counts, which is there if its driver is.
   facts.kernel.modules["vfio_pci"].loaded = host.exists("/sys/bus/pci/drivers/vfio-pci");
-  if (gpu.way != "passthrough") return facts;
-  facts.drm_cards = read_drm_cards(host);
-  facts.host_uses = read_host_uses(host);
   return facts;
 }
 
