@@ -6,6 +6,7 @@
 #include "app/owner.h"
 #include "app/qemu_probe.h"
 #include "app/vm_place.h"
+#include "base/text.h"
 #include "facts/readers/readers.h"
 
 namespace cleave {
@@ -46,7 +47,52 @@ Result<void> keep(HostWriter& host, const std::string& directory, const QemuProg
                            qemu_file(program.identity, abilities), for_all ? 0644 : 0600);
 }
 
+bool is_program(const HostReader& host, const std::string& path) {
+  const Result<std::string> real = host.real_path(path);
+  if (!real) return false;
+  const Result<FileStatus> status = host.status(*real);
+  return status && status->kind == FileKind::Regular && (status->mode & 0111U) != 0;
+}
+
+Result<QemuAbilities> ask_program(const HostReader& host, const QemuProgram& program) {
+  TRY(check_owner(host, program));
+  return ask_qemu(program.identity.path, TRY(credentials_for(host)));
+}
+
 }  // namespace
+
+Result<std::string> find_qemu_program(const HostReader& host, const std::string& name) {
+  if (name.find('/') != std::string::npos) {
+    if (is_program(host, name)) return name;
+  } else {
+    const std::string path = variable("PATH");
+    for (const std::string_view directory :
+         split(path.empty() ? "/usr/local/bin:/usr/bin:/bin" : std::string_view(path), ':')) {
+      std::string program = join_path(directory, name);
+      if (!directory.empty() && is_program(host, program)) return program;
+    }
+  }
+  return error_of(
+      ErrorCode::NotFound, {N_("QEMU is not there: {program}"), {{"program", name}}},
+      {N_("Install it (package qemu-system-x86 on Debian and Ubuntu), or name it in the "
+          "definition: qemu = \"/path/to/qemu-system-x86_64\".")});
+}
+
+Fact<QemuAbilities> qemu_abilities(const HostReader& host, const std::string& path) {
+  const auto program = read_qemu_program(host, path, fact_places(host).qemu_answers);
+  if (!program) return Unreadable{.path = path, .why = "no such program"};
+  if (program->abilities.is_known() || !host.is_live()) return program->abilities;
+  auto abilities = ask_program(host, *program);
+  if (!abilities) return Unreadable{.path = path, .why = english(abilities.error().message)};
+  return {std::move(*abilities), path};
+}
+
+Result<void> learn_qemu_abilities(HostWriter& host, const std::string& path) {
+  const auto program = read_qemu_program(host, path, fact_places(host).qemu_answers);
+  if (!program || program->abilities.is_known() || !host.is_live()) return {};
+  const QemuAbilities abilities = TRY(ask_program(host, *program));
+  return keep(host, TRY(qemu_answers_directory(host)), *program, abilities);
+}
 
 Result<std::string> qemu_answers_directory(const HostReader& host) {
   if (is_roots(host)) return std::string(kSystemQemuAnswers);

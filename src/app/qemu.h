@@ -20,6 +20,15 @@ Result<std::string> qemu_answers_directory(const HostReader& host);
 // That directory first, then root's. Root looks into nobody else's.
 FactPlaces fact_places(const HostReader& host);
 
+// A program that a definition names: looked up in PATH, or a path. NotFound: there is none.
+Result<std::string> find_qemu_program(const HostReader& host, const std::string& name);
+
+// What that program can do: what is kept, else, on a live host, what it answers now.
+Fact<QemuAbilities> qemu_abilities(const HostReader& host, const std::string& path);
+
+// Asks it and keeps the answers, unless they are known already.
+Result<void> learn_qemu_abilities(HostWriter& host, const std::string& path);
+
 struct QemuProblem {
   std::string path;  // of the program
   Error error;

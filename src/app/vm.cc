@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "app/qemu.h"
 #include "app/vm_gpu.h"
 #include "app/vm_pci.h"
 #include "apply/transaction.h"
@@ -17,6 +18,7 @@
 #include "base/text.h"
 #include "run/picture.h"
 #include "run/rfb.h"
+#include "ways/ways.h"
 
 namespace cleave {
 namespace {
@@ -41,7 +43,8 @@ Message located(const std::string& file, const DefinitionProblem& problem) {
 // How much QEMU may lock, for VFIO pins the guest's memory; empty: nothing to change.
 std::optional<std::uint64_t> memory_lock_for(const VmEnvironment& environment, const Vm& vm) {
   rlimit limit{};
-  if (!vm.gpu || ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return std::nullopt;
+  if (!vm.gpu || vm.gpu->way == virtio_gpu_way().id() || ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+    return std::nullopt;
   const std::uint64_t needed = vm.memory_bytes + kMemoryLockSlack;
   if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < needed) {
     // Others than root may go up to the hard limit; QEMU says so if that is not enough.
@@ -70,11 +73,17 @@ std::vector<std::pair<std::string, std::string>> environment_for(const VmEnviron
   return variables;
 }
 
-CommandLine line_for(const Vm& vm, const std::string& directory, const GuestDevice& device) {
-  return build_command_line(vm, {.runtime_directory = directory,
-                                 .gpu_devices = device.devices,
-                                 .gpu_needs_opengl = device.needs_opengl,
-                                 .gpu_replaces_screen = device.replaces_screen});
+CommandLine line_for(const Vm& vm, const std::string& directory, StartResources resources) {
+  resources.runtime_directory = directory;
+  return build_command_line(vm, resources);
+}
+
+// What QEMU can do decides about virtio-gpu; it is asked once, and what cannot be kept is asked
+// again at the next start.
+void learn_of_qemu(HostWriter& host, const Vm& vm) {
+  if (!vm.gpu || vm.gpu->way != virtio_gpu_way().id()) return;
+  const Result<std::string> program = find_qemu_program(host, vm.qemu);
+  if (program) (void)learn_qemu_abilities(host, *program);
 }
 
 // The vGPU of a start: written down, then made, then forgotten or taken back.
@@ -118,29 +127,28 @@ struct Started {
   std::vector<std::string> addresses;
 };
 
-Result<GuestDevice> prepare_gpu(HostWriter& host, const VmEnvironment& environment,
-                                const StartRequest& request, Supervisor& supervisor,
-                                Started& started) {
+Result<StartResources> prepare_gpu(HostWriter& host, const VmEnvironment& environment,
+                                   const StartRequest& request, Supervisor& supervisor,
+                                   Started& started) {
   const Vm& vm = request.vm;
-  if (!vm.gpu) return GuestDevice();
-  if (!hands_over_pci(*vm.gpu)) {
-    const VgpuChoice choice = TRY(choose_vgpu(host, environment, *vm.gpu));
-    TRY(started.vgpu.prepare(supervisor, choice, request.show_plan));
-    return choice.device;
-  }
   // What ended VMs left may be just what this one wants.
-  if (environment.is_root) TRY(give_back_devices(host, started.transactions));
-  const PciChoice choice = TRY(choose_pci_devices(host, environment, vm, request.force));
-  started.addresses = choice.addresses;
-  TRY(started.devices.prepare(supervisor, environment, vm, choice, request.show_plan));
-  return choice.device;
+  const bool pci = vm.gpu && hands_over_pci(*vm.gpu);
+  if (pci && environment.is_root) TRY(give_back_devices(host, started.transactions));
+  GpuChoice choice = TRY(choose_gpu(host, environment, vm, request.force));
+  if (choice.vgpu) TRY(started.vgpu.prepare(supervisor, *choice.vgpu, request.show_plan));
+  if (choice.pci) {
+    started.addresses = choice.pci->addresses;
+    TRY(started.devices.prepare(supervisor, environment, vm, *choice.pci, request.show_plan));
+  }
+  return std::move(choice.resources);
 }
 
 Result<LaunchedVm> launch(HostWriter& host, const VmEnvironment& environment,
                           const StartRequest& request, const std::string& directory,
                           Supervisor& supervisor, Started& started) {
-  const GuestDevice device = TRY(prepare_gpu(host, environment, request, supervisor, started));
-  const CommandLine line = line_for(request.vm, directory, device);
+  learn_of_qemu(host, request.vm);
+  StartResources resources = TRY(prepare_gpu(host, environment, request, supervisor, started));
+  const CommandLine line = line_for(request.vm, directory, std::move(resources));
   if (request.before_launch) request.before_launch();
   return supervisor.launch({.argv = line.argv(),
                             .environment = environment_for(environment, line),
@@ -275,13 +283,8 @@ Result<std::vector<ListedVm>> list_vms(const HostReader& host, const VmEnvironme
 
 Result<CommandLine> command_line_of(const HostReader& host, const VmEnvironment& environment,
                                     const Vm& vm) {
-  GuestDevice device;
-  if (vm.gpu && hands_over_pci(*vm.gpu)) {
-    device = TRY(choose_pci_devices(host, environment, vm)).device;
-  } else if (vm.gpu) {
-    device = TRY(choose_vgpu(host, environment, *vm.gpu)).device;
-  }
-  return line_for(vm, runtime_directory(environment, vm.name), device);
+  GpuChoice choice = TRY(choose_gpu(host, environment, vm));
+  return line_for(vm, runtime_directory(environment, vm.name), std::move(choice.resources));
 }
 
 Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
+#include "app/qemu.h"
 #include "app/vgpu.h"
 #include "app/vm.h"
 #include "app/vm_gpu.h"
-#include "app/vm_pci.h"
 #include "base/fd.h"
 #include "base/format.h"
 #include "base/text.h"
@@ -35,25 +34,10 @@ Result<bool> may_access(const HostReader& host, const std::string& path, Access 
 }
 
 void check_qemu(const HostReader& host, const Vm& vm, Problems& problems) {
-  const auto usable = [&host](const std::string& path) {
-    const Result<std::string> real = host.real_path(path);
-    if (!real) return false;
-    const Result<FileStatus> status = host.status(*real);
-    return status && status->kind == FileKind::Regular && (status->mode & 0111U) != 0;
-  };
-  if (vm.qemu.find('/') != std::string::npos) {
-    if (usable(vm.qemu)) return;
-  } else {
-    const char* path = ::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody calls setenv
-    for (const std::string_view directory :
-         split(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin", ':')) {
-      if (!directory.empty() && usable(join_path(directory, vm.qemu))) return;
-    }
-  }
-  add(problems, "qemu.missing", ErrorCode::NotFound,
-      {N_("QEMU is not there: {program}"), {{"program", vm.qemu}}},
-      {N_("Install it (package qemu-system-x86 on Debian and Ubuntu), or name it in the "
-          "definition: qemu = \"/path/to/qemu-system-x86_64\".")});
+  const Result<std::string> program = find_qemu_program(host, vm.qemu);
+  if (program) return;
+  add(problems, "qemu.missing", program.error().code, program.error().message,
+      program.error().remedy);
 }
 
 // The first bytes of a qcow2 image (docs/interop/qcow2.txt): "QFI\xfb".
@@ -162,15 +146,6 @@ void check_display(const HostReader& host, const VmEnvironment& environment, con
   }
 }
 
-Result<void> check_gpu(const HostReader& host, const VmEnvironment& environment, const Vm& vm) {
-  if (hands_over_pci(*vm.gpu)) {
-    (void)TRY(choose_pci_devices(host, environment, vm));
-  } else {
-    (void)TRY(choose_vgpu(host, environment, *vm.gpu));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::vector<VmProblem>> check_machine(const HostReader& host,
@@ -186,12 +161,12 @@ Result<std::vector<VmProblem>> check_machine(const HostReader& host,
     check_display(host, environment, vm, problems);
   }
   if (!gpu || !vm.gpu) return problems;
-  const Result<void> gpu_there = check_gpu(host, environment, vm);
-  if (!gpu_there) {
+  const Result<GpuChoice> choice = choose_gpu(host, environment, vm);
+  if (!choice) {
     problems.push_back({.id = "gpu",
-                        .code = gpu_there.error().code,
-                        .message = gpu_there.error().message,
-                        .remedy = gpu_there.error().remedy});
+                        .code = choice.error().code,
+                        .message = choice.error().message,
+                        .remedy = choice.error().remedy});
   }
   return problems;
 }

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "app/vm_virtio_gpu.h"
 #include "base/format.h"
+#include "ways/ways.h"
 
 namespace cleave {
 namespace {
@@ -80,6 +82,28 @@ Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& envi
     type_id = choice.create->request.type_id;
   }
   choice.device = TRY(guest_device(gpu, choice.sysfs_path, type_id));
+  return choice;
+}
+
+Result<GpuChoice> choose_gpu(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
+                             const std::string& force) {
+  GpuChoice choice;
+  if (!vm.gpu) return choice;
+  if (vm.gpu->way == virtio_gpu_way().id()) {
+    choice.resources = TRY(choose_virtio_gpu(host, environment, vm));
+    return choice;
+  }
+  GuestDevice device;
+  if (hands_over_pci(*vm.gpu)) {
+    choice.pci = TRY(choose_pci_devices(host, environment, vm, force));
+    device = choice.pci->device;
+  } else {
+    choice.vgpu = TRY(choose_vgpu(host, environment, *vm.gpu));
+    device = choice.vgpu->device;
+  }
+  choice.resources.gpu_devices = std::move(device.devices);
+  choice.resources.gpu_needs_opengl = device.needs_opengl;
+  choice.resources.gpu_replaces_screen = device.replaces_screen;
   return choice;
 }
 

@@ -1,6 +1,7 @@
 #include "vm/command_line.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/format.h"
 #include "base/text.h"
@@ -12,6 +13,8 @@ namespace {
 // under all four; what resourcecontrol denies only fails with EPERM, which Mesa bears.
 constexpr const char* kSandbox =
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+constexpr const char* kSandboxThatStartsPrograms =
+    "on,obsolete=deny,elevateprivileges=deny,spawn=allow,resourcecontrol=deny";
 
 // Without the address of a session bus GTK and SDL start one (dbus-launch), and QEMU's sandbox
 // ends a QEMU that forks. An address that no D-Bus library knows keeps them from trying.
@@ -61,10 +64,14 @@ ArgumentGroup display_group(const Vm& vm, const StartResources& resources) {
   }
   if (vm.display == "egl-headless") {
     std::string value = vm.display;
-    if (!vm.render_node.empty()) value += ",rendernode=" + qemu_option_value(vm.render_node);
+    const bool own = vm.render_node.empty();
+    const std::string& node = own ? resources.render_node : vm.render_node;
+    if (!node.empty()) value += ",rendernode=" + qemu_option_value(node);
     return {"display",
             {"-display", std::move(value)},
-            N_("No window, but OpenGL, which the virtual GPU's picture needs.")};
+            own && !resources.display_reason.empty()
+                ? resources.display_reason
+                : Message(N_("No window, but OpenGL, which the virtual GPU's picture needs."))};
   }
   if (resources.gpu_needs_opengl) {
     return {"display",
@@ -101,7 +108,11 @@ void add_devices(const Vm& vm, const StartResources& resources, CommandLine& lin
   if (!resources.gpu_devices.empty()) {
     const bool is_screen = resources.gpu_replaces_screen || (vm.gpu && vm.gpu->display);
     if (is_screen) line.groups.push_back(graphics_group());
-    line.groups.push_back({"gpu", {}, N_("The guest's share of this machine's GPU.")});
+    line.groups.push_back({"gpu",
+                           {},
+                           resources.gpu_reason.empty()
+                               ? Message(N_("The guest's share of this machine's GPU."))
+                               : resources.gpu_reason});
     for (const std::string& device : resources.gpu_devices) {
       line.groups.back().arguments.insert(line.groups.back().arguments.end(), {"-device", device});
     }
@@ -110,7 +121,7 @@ void add_devices(const Vm& vm, const StartResources& resources, CommandLine& lin
 }
 
 // What makes it safe; none of it changes what the guest sees.
-void add_protection(const Vm& vm, CommandLine& line) {
+void add_protection(const Vm& vm, const StartResources& resources, CommandLine& line) {
   line.groups.push_back({"monitor",
                          {"-monitor", "none"},
                          N_("No second monitor beside QMP, in which a key press could do harm.")});
@@ -120,6 +131,14 @@ void add_protection(const Vm& vm, CommandLine& line) {
                          {"-no-user-config"},
                          N_("QEMU's own configuration files do not change what stands here.")});
   if (replaces_sandbox(vm)) return;
+  if (resources.gpu_starts_programs) {
+    line.groups.push_back(
+        {"sandbox",
+         {"-sandbox", kSandboxThatStartsPrograms},
+         N_("A guest that breaks into QEMU gains no right with it. QEMU may start programs, since "
+            "its virtual GPU draws in one of its own.")});
+    return;
+  }
   line.groups.push_back(
       {"sandbox",
        {"-sandbox", kSandbox},
@@ -174,7 +193,7 @@ CommandLine build_command_line(const Vm& vm, const StartResources& resources) {
   line.groups.push_back(display_group(vm, resources));
   if (vm.display == "egl-headless") line.groups.push_back(vnc_group(resources));
   line.groups.push_back(serial_group(vm, resources));
-  add_protection(vm, line);
+  add_protection(vm, resources, line);
   if (!vm.extra_arguments.empty()) {
     line.groups.push_back(
         {"extra", vm.extra_arguments, N_("Your own arguments, as the definition has them.")});
@@ -182,6 +201,7 @@ CommandLine build_command_line(const Vm& vm, const StartResources& resources) {
   if (vm.display == "gtk" || vm.display == "sdl") {
     line.environment_defaults.emplace_back(kBusVariable, kNoBus);
   }
+  std::ranges::copy(resources.environment, std::back_inserter(line.environment_defaults));
   return line;
 }
 

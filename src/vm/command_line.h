@@ -10,12 +10,19 @@
 
 namespace cleave {
 
-// What the host decided for this start. `gpu_devices` come from the way (ways/ guest_device).
+// What the host decided for this start. `gpu_devices` come from the way (ways/ guest_device). Empty
+// reasons: the general ones.
 struct StartResources {
-  std::string runtime_directory;         // holds qmp.sock, serial.sock, vnc.sock; 0700
-  std::vector<std::string> gpu_devices;  // values of -device, as they are; empty: none
-  bool gpu_needs_opengl = false;         // its picture can only be shown with OpenGL
-  bool gpu_replaces_screen = false;      // there can be no emulated graphics card beside it
+  std::string runtime_directory{};         // holds qmp.sock, serial.sock, vnc.sock; 0700
+  std::vector<std::string> gpu_devices{};  // values of -device, as they are; empty: none
+  bool gpu_needs_opengl = false;           // its picture can only be shown with OpenGL
+  bool gpu_replaces_screen = false;        // there can be no emulated graphics card beside it
+  Message gpu_reason{};
+  bool gpu_starts_programs = false;  // QEMU has to start one for it, which the sandbox then lets it
+  std::string render_node{};         // for egl-headless, if the definition names none
+  Message display_reason{};          // of egl-headless on that node
+  // To be set where the caller's environment has no such variable.
+  std::vector<std::pair<std::string, std::string>> environment{};
 };
 
 struct ArgumentGroup {

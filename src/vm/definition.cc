@@ -225,6 +225,7 @@ void read_gpu(const toml::table& table, ParsedDefinition& parsed) {
   reader.read("device", gpu.device);
   reader.read("rom", gpu.rom);
   reader.read("uuid", gpu.uuid);
+  reader.read("mode", gpu.mode);
   reader.read_bool("display", gpu.display);
   reader.read_bool("opregion", gpu.opregion);
   reader.finish();
@@ -248,6 +249,7 @@ ParsedDefinition read_root(const toml::table& table, std::string file) {
   reader.read("cpu", vm.cpu);
   reader.read("cpus", vm.cpus);
   reader.read("memory", vm.memory);
+  reader.read("guest", vm.guest);
   reader.read("kernel", vm.kernel);
   reader.read("qemu", vm.qemu);
   reader.read_bool("serial", vm.serial);

@@ -46,6 +46,7 @@ struct GpuDefinition {
   Written<std::string> device;  // address of the virtual function or the whole device
   Written<std::string> rom;     // a file in place of the device's own ROM
   Written<std::string> uuid;    // default: derived from the VM's name
+  Written<std::string> mode;    // of virtio-gpu: "virgl"; default: the best that surely works
   Written<std::optional<bool>> display;   // the guest's screen is the vGPU's; default: by the way
   Written<std::optional<bool>> opregion;  // default: on for Intel GPUs
 };
@@ -58,6 +59,7 @@ struct VmDefinition {
   Written<std::string> cpu;          // default "host" with kvm, "max" with tcg
   Written<std::int64_t> cpus;        // default 2
   Written<std::string> memory;       // "4G", "512M"; default 2G
+  Written<std::string> guest;        // linux, windows; default: not told
   Written<std::string> kernel;       // an ELF or bzImage started in place of the disk's loader
   Written<std::string> qemu;         // binary; default qemu-system-x86_64
   Written<std::string> display;      // [display] type: gtk, sdl, egl-headless, none; default gtk

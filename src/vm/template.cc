@@ -48,8 +48,14 @@ std::string new_definition_text(const NewDefinition& wanted) {
   text += "\n# The share of this machine's GPU.\n[gpu]\n";
   text += key("way", wanted.gpu_way.empty() ? "none" : wanted.gpu_way, "gvt-g",
               "gvt-g, sr-iov, passthrough, virtio-gpu, mdev (any other mediated device) or none");
-  text += key("type", wanted.gpu_type, "i915-GVTg_V5_4",
-              "The size of the share: see `cleave vgpu types`. Left out: the best that fits.");
+  if (wanted.gpu_way == "virtio-gpu") {
+    text += key("mode", "", "virgl",
+                "virgl (OpenGL), venus (and Vulkan), native-context or 2d. Left out: the best that "
+                "surely works.");
+  } else {
+    text += key("type", wanted.gpu_type, "i915-GVTg_V5_4",
+                "The size of the share: see `cleave vgpu types`. Left out: the best that fits.");
+  }
   text += key("parent", wanted.gpu_parent, "0000:00:02.0",
               "The GPU, needed only where there are several.");
 

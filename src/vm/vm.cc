@@ -103,6 +103,8 @@ const std::vector<std::string> kDiskCaches = {"none", "writeback", "writethrough
                                               "unsafe"};
 const std::vector<std::string> kWays = {"gvt-g",      "sr-iov", "passthrough",
                                         "virtio-gpu", "mdev",   "none"};
+const std::vector<std::string> kVirtioGpuModes = {"virgl", "venus", "native-context", "2d"};
+const std::vector<std::string> kGuests = {"linux", "windows"};
 
 class Checker {
  public:
@@ -264,6 +266,7 @@ class Checker {
   }
 
   void check_programs() {
+    vm_.guest = choice(definition_.guest, "guest", "", kGuests);
     vm_.serial = definition_.serial.value;
     if (definition_.kernel.is_written()) vm_.kernel = path(definition_.kernel, "kernel");
     vm_.qemu = "qemu-system-x86_64";
@@ -370,6 +373,7 @@ class Checker {
     if (written.rom.is_written()) gpu.rom = path(written.rom, "gpu.rom");
     gpu.opregion = written.opregion.value;
     check_gpu_uuid(gpu);
+    check_gpu_mode(gpu);
     check_gpu_display(gpu);
     if (gpu.way != "none") vm_.gpu = std::move(gpu);
   }
@@ -387,14 +391,22 @@ class Checker {
              {{"value", shown(written.value)}, {"example", gpu.uuid}}});
   }
 
+  void check_gpu_mode(Vm::Gpu& gpu) {
+    const Written<std::string>& written = definition_.gpu.mode;
+    gpu.mode = choice(written, "gpu.mode", "", kVirtioGpuModes);
+    if (!written.is_written() || gpu.way == "virtio-gpu") return;
+    problem(written.position, "gpu.mode",
+            {N_("{key} is only for the way virtio-gpu; {way} has none."), {{"way", gpu.way}}});
+  }
+
   // Virtual functions and whole devices have no plane that QEMU could show: the guest is then
   // seen on QEMU's own emulated screen, or on a monitor at the device.
   void check_gpu_display(Vm::Gpu& gpu) {
     const Written<std::optional<bool>>& written = definition_.gpu.display;
     const bool can_show = gpu.way != "sr-iov" && gpu.way != "passthrough";
-    // GVT-g hands its picture over as a DMA buffer, virtio-gpu draws with OpenGL; other mediated
-    // devices may have a plain picture in memory, which needs no window.
-    const bool needs_window = gpu.way == "gvt-g" || gpu.way == "virtio-gpu";
+    // GVT-g hands its picture over as a DMA buffer, virtio-gpu draws with OpenGL except in its
+    // mode 2d; other mediated devices may have a plain picture in memory, which needs no window.
+    const bool needs_window = gpu.way == "gvt-g" || (gpu.way == "virtio-gpu" && gpu.mode != "2d");
     const bool has_window = vm_.display != "none";
     gpu.display = written.value.value_or(can_show && (has_window || !needs_window));
     if (!gpu.display || gpu.way == "none") return;

@@ -22,9 +22,10 @@ struct Vm {
   std::uint32_t cpus = 0;          // 1 to 255
   std::uint64_t memory_bytes = 0;  // 16 MiB to 16 TiB, whole MiB
   std::string memory_text;         // as QEMU takes it: "4G"
+  std::string guest;               // "linux", "windows"; empty: not told
   std::string kernel;              // empty: none
   std::string display;
-  std::string render_node;  // empty: QEMU chooses
+  std::string render_node;  // empty: the start chooses, or QEMU
   bool serial = false;
   struct Disk {
     std::string file;  // a path that QEMU cannot take for a protocol ("nbd:…") or an option
@@ -42,6 +43,7 @@ struct Vm {
     std::string uuid;     // lower case
     bool display = true;  // the guest's screen is the vGPU's
     std::optional<bool> opregion;
+    std::string mode;  // of virtio-gpu: "virgl"; empty: the best that surely works
   };
   std::optional<Gpu> gpu;
   std::vector<std::string> extra_arguments;

@@ -55,7 +55,7 @@ constexpr Mode kModes[] = {
      .in_guest =
          N_("Linux guests from kernel 6.14 on draw with the GPU's own Mesa driver (amdgpu: "
             "Mesa 25.0, i915: 26.1), nearly as fast as the host; Windows has no acceleration."),
-     .fragile = N_("New: needs QEMU 11.0 and virglrenderer 1.1 (amdgpu) or 1.3 (i915); xe, nouveau "
+     .fragile = N_("New: needs QEMU 11.0 and virglrenderer 1.2 (amdgpu) or 1.3 (i915); xe, nouveau "
                    "and NVIDIA's driver have none."),
      .windows = false},
 };

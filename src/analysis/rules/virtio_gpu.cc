@@ -6,9 +6,12 @@
 #include "analysis/rules/families.h"
 #include "analysis/rules/node_access.h"
 #include "analysis/rules/qemu_programs.h"
+#include "analysis/virtio_gpu_needs.h"
 
 namespace cleave {
 namespace {
+
+namespace needs = virtio_gpu_needs;
 
 const DrmCard* card_of(const Subject& subject) {
   const auto* cards = subject.facts.drm_cards.value();
@@ -61,15 +64,10 @@ Outcome check_blobs(const Subject& subject) {
     return Outcome::unknown({{release.source(), release.value_or("absent")}}, arguments);
   }
   const Evidence seen{release.source(), *release.value()};
-  return *version >= KernelVersion{6, 13} ? Outcome::pass({seen}, arguments)
-                                          : Outcome::fail({seen}, arguments);
+  return *version >= needs::kKernelForBlobs ? Outcome::pass({seen}, arguments)
+                                            : Outcome::fail({seen}, arguments);
 }
 
-// docs/system/devices/virtio/virtio-gpu.rst of QEMU has the least versions below.
-constexpr Version kForVirgl = {.major = 0, .minor = 8, .micro = 2};
-constexpr Version kForVenus = {.major = 1, .minor = 0, .micro = 0};
-constexpr Version kForAmdContext = {.major = 1, .minor = 1, .micro = 0};
-constexpr Version kForIntelContext = {.major = 1, .minor = 3, .micro = 0};
 constexpr const char* kLibrary = "virglrenderer";
 
 // Nothing else matters where there is no QEMU: qemu.present tells.
@@ -92,7 +90,7 @@ Outcome check_virgl(const Subject& subject) {
                       return drawing_text(one, one.has_virgl(),
                                           "virtio-vga-gl with OpenGL display");
                     }});
-  Outcome outcome = with_qemu(qemu, {at_least(facts.virglrenderer, kLibrary, kForVirgl)});
+  Outcome outcome = with_qemu(qemu, {at_least(facts.virglrenderer, kLibrary, needs::kForVirgl)});
   if (outcome.kind == OutcomeKind::Pass && facts.mesa.is_known()) {
     outcome.evidence.push_back({facts.mesa.source(), "Mesa " + *facts.mesa.value()});
   }
@@ -104,7 +102,7 @@ Outcome check_venus(const Subject& subject) {
       subject, {.can = [](const QemuAbilities& one, const Subject&) { return one.has_venus(); },
                 .say = [](const QemuAbilities& one,
                           const Subject&) { return drawing_text(one, one.has_venus(), "venus"); }});
-  return with_qemu(qemu, {at_least(subject.facts.qemu.virglrenderer, kLibrary, kForVenus),
+  return with_qemu(qemu, {at_least(subject.facts.qemu.virglrenderer, kLibrary, needs::kForVenus),
                           kernel_at_least(subject.facts.kernel.release, 6, 13)});
 }
 
@@ -115,10 +113,10 @@ Outcome driver_outcome(const Subject& subject) {
   if (const auto unread = missing(driver)) return Outcome::unknown({*unread});
   const std::string name = driver.value_or("none");
   if (name == "i915") {
-    return at_least(subject.facts.qemu.virglrenderer, kLibrary, kForIntelContext);
+    return at_least(subject.facts.qemu.virglrenderer, kLibrary, needs::kForIntelContext);
   }
   if (name == "amdgpu") {
-    return at_least(subject.facts.qemu.virglrenderer, kLibrary, kForAmdContext);
+    return at_least(subject.facts.qemu.virglrenderer, kLibrary, needs::kForAmdContext);
   }
   return Outcome::fail({{driver.source(), name}});
 }
@@ -219,7 +217,7 @@ constexpr Rule kRules[] = {
      .title = N_("Linux guests can use the GPU's own driver (native context)"),
      .why = N_("With a native context the guest's Mesa speaks to the host's driver nearly as on "
                "the host. It needs QEMU 11.0, Linux 6.13, virglrenderer built for it: 1.3 for "
-               "i915, 1.1 for amdgpu; for xe there are only patches. In the guest: Linux 6.14, "
+               "i915, 1.2 for amdgpu; for xe there are only patches. In the guest: Linux 6.14, "
                "Mesa 26.1 for Intel, 25.0 for AMD."),
      .remedy = N_("Until all of these are there, use OpenGL (virgl) or Vulkan (venus): they do "
                   "with less."),

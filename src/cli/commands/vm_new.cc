@@ -57,6 +57,9 @@ Result<ExitStatus> run(CommandContext& context) {
     if (needs_setup || verdict == Verdict::Ready) wanted.gpu_way = "gvt-g";
   }
   const VmEnvironment environment = TRY(this_vm_environment());
+  // Its picture needs OpenGL, with a window or without.
+  const bool needs_headless = wanted.gpu_way == "virtio-gpu" && !environment.has_display;
+  if (needs_headless && !context.arguments().has("--display")) wanted.display = "egl-headless";
   const std::string path = TRY(write_new_vm(*host, environment, wanted));
   context.print_json(
       Json::object({{"schema", "cleave.vm-new/1"}, {"name", wanted.name}, {"file", path}}));
@@ -75,19 +78,19 @@ Result<ExitStatus> run(CommandContext& context) {
 const Command kVmNewCommand = {
     .name = "vm new",
     .summary = N_("Write the definition of a new VM"),
-    .options = {{"--disk", "FILE", N_("Its disk image")},
-                {"--kernel", "FILE", N_("A kernel to start in place of the disk's loader")},
-                {"--memory", "SIZE", N_("Its memory, as 4G or 512M")},
-                {"--cpus", "N", N_("How many CPUs it sees")},
-                {"--gpu", "WAY",
-                 N_("The way it shares the GPU: gvt-g, mdev or none; without it what this machine "
-                    "can")},
-                {"--parent", "NAME",
-                 N_("The GPU (or other parent) of its vGPU; not needed with one GPU")},
-                {"--type", "TYPE", N_("The type of its vGPU; without it the best that fits")},
-                {"--accelerator", "NAME", N_("kvm, or tcg where KVM cannot work")},
-                {"--display", "TYPE", N_("gtk, sdl, egl-headless or none")},
-                {"--serial", nullptr, N_("Give it a serial port with a socket on the host")}},
+    .options =
+        {{"--disk", "FILE", N_("Its disk image")},
+         {"--kernel", "FILE", N_("A kernel to start in place of the disk's loader")},
+         {"--memory", "SIZE", N_("Its memory, as 4G or 512M")},
+         {"--cpus", "N", N_("How many CPUs it sees")},
+         {"--gpu", "WAY",
+          N_("The way it shares the GPU: gvt-g, virtio-gpu, mdev or none; without it what this "
+             "machine can")},
+         {"--parent", "NAME", N_("The GPU (or other parent) of its vGPU; not needed with one GPU")},
+         {"--type", "TYPE", N_("The type of its vGPU; without it the best that fits")},
+         {"--accelerator", "NAME", N_("kvm, or tcg where KVM cannot work")},
+         {"--display", "TYPE", N_("gtk, sdl, egl-headless or none")},
+         {"--serial", nullptr, N_("Give it a serial port with a socket on the host")}},
     .positionals = {{"NAME", N_("The new VM's name")}},
     .run = run,
 };

@@ -2,6 +2,8 @@
 // is a database, which is not read.
 #include "facts/packages.h"
 
+#include <array>
+
 #include "base/format.h"
 #include "facts/readers/decompress.h"
 #include "facts/readers/readers.h"
@@ -14,6 +16,9 @@ constexpr const char* kDpkgStatus = "/var/lib/dpkg/status";
 constexpr std::size_t kDpkgLimit = std::size_t{32} << 20U;  // 5,000 packages take some 6 MB
 constexpr std::size_t kChangelogLimit = std::size_t{8} << 20U;
 constexpr const char* kPacmanPackages = "/var/lib/pacman/local";
+// In libexecdir (server/meson.build of virglrenderer): Debian's and Fedora's, Arch's.
+constexpr std::array kRenderServers = {"/usr/libexec/virgl_render_server",
+                                       "/usr/lib/virgl_render_server"};
 
 using Names = std::vector<std::string>;
 
@@ -49,6 +54,13 @@ Fact<std::string> pacman_fact(const Names& names, const PackageName& package) {
 }
 
 }  // namespace
+
+Fact<std::string> read_render_server(const HostReader& host) {
+  for (const char* path : kRenderServers) {
+    if (host.exists(path)) return {path, path};
+  }
+  return Unreadable{.path = kRenderServers.front(), .why = "not at the usual places"};
+}
 
 void read_packages(const HostReader& host, QemuFacts& qemu) {
   const auto dpkg = host.status(kDpkgInfo);

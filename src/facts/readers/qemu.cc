@@ -94,6 +94,19 @@ void read_abilities(const HostReader& host, const std::vector<std::string>& dire
   }
 }
 
+QemuProgram program_of(const HostReader& host, const std::string& path, const std::string& real,
+                       const FileStatus& status, const std::vector<std::string>& kept_in) {
+  QemuProgram program;
+  program.path = path;
+  program.identity = {.path = real,
+                      .inode = status.inode,
+                      .size = status.size,
+                      .modified = status.modified,
+                      .modules = modules_of(host, real)};
+  read_abilities(host, kept_in, program);
+  return program;
+}
+
 class Search {
  public:
   Search(const HostReader& host, const std::vector<std::string>& kept_in)
@@ -130,15 +143,7 @@ class Search {
     if (!status || !is_program(*status)) return false;
     const auto is_same = [&real](const QemuProgram& one) { return one.identity.path == *real; };
     if (std::ranges::any_of(programs_, is_same)) return true;
-    QemuProgram program;
-    program.path = path;
-    program.identity = {.path = *real,
-                        .inode = status->inode,
-                        .size = status->size,
-                        .modified = status->modified,
-                        .modules = modules_of(host_, *real)};
-    read_abilities(host_, kept_in_, program);
-    programs_.push_back(std::move(program));
+    programs_.push_back(program_of(host_, path, *real, *status, kept_in_));
     return true;
   }
 
@@ -149,6 +154,15 @@ class Search {
 };
 
 }  // namespace
+
+std::optional<QemuProgram> read_qemu_program(const HostReader& host, const std::string& path,
+                                             const std::vector<std::string>& kept_in) {
+  const auto real = host.real_path(path);
+  if (!real) return std::nullopt;
+  const auto status = host.status(*real);
+  if (!status || !is_program(*status)) return std::nullopt;
+  return program_of(host, path, *real, *status, kept_in);
+}
 
 QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept_in) {
   Search search(host, kept_in);

@@ -2,6 +2,7 @@
 // HostReader, which cannot write. What may not be read becomes Unreadable, never Absent.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -74,7 +75,13 @@ PlatformFacts read_platform(const HostReader& host);  // platform.cc
 BootFacts read_boot(const HostReader& host);          // boot.cc
 // qemu.cc; `kept_in`: the directories where answers of QEMU are, the first that has any decides.
 QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept_in);
+// One program by its path; empty if there is none.
+std::optional<QemuProgram> read_qemu_program(const HostReader& host, const std::string& path,
+                                             const std::vector<std::string>& kept_in);
 void read_packages(const HostReader& host, QemuFacts& qemu);  // packages.cc: fills versions
+// packages.cc; the program that draws a guest's Vulkan, where virglrenderer installs it. Unreadable
+// if it is at none of the usual places: then it may be at another.
+Fact<std::string> read_render_server(const HostReader& host);
 // virtual_machines.cc
 VirtualMachineFacts read_virtual_machines(const HostReader& host);
 Fact<std::vector<MdevDefinition>> read_mdev_definitions(const HostReader& host);

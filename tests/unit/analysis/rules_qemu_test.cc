@@ -195,7 +195,8 @@ std::vector<Case> drawing_cases() {
          not_asked(f);
        }},
       {"virtio_gpu.native_context", kPass, "i915", good},
-      {"virtio_gpu.native_context", kPass, "amdgpu", driver("amdgpu", "1.1.0-2")},
+      {"virtio_gpu.native_context", kPass, "amdgpu", driver("amdgpu", "1.2.0-1")},
+      {"virtio_gpu.native_context", kFail, "amdgpu and 1.1", driver("amdgpu", "1.1.0-2")},
       {"virtio_gpu.native_context", kFail, "i915 and 1.1", driver("i915", "1.1.0-2")},
       {"virtio_gpu.native_context", kFail, "xe", driver("xe", "1.3.0")},
       {"virtio_gpu.native_context", kFail, "QEMU 10.1", version({10, 1, 0})},

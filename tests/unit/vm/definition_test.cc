@@ -297,6 +297,21 @@ TEST(Check, TheGuestsScreenIsTheGpusWhereQemuCanShowIt) {
             "sr-iov.\n");
 }
 
+TEST(Check, AModeIsForVirtioGpuAndOnlyThePlainOneNeedsNoOpenGl) {
+  EXPECT_EQ(read("[gpu]\nway = \"virtio-gpu\"\nmode = \"native-context\"\n").vm->gpu->mode,
+            "native-context");
+  EXPECT_EQ(problems("[gpu]\nway = \"gvt-g\"\nmode = \"virgl\"\n"),
+            "3:8 gpu.mode is only for the way virtio-gpu; gvt-g has none.\n");
+  EXPECT_EQ(problems("[gpu]\nway = \"virtio-gpu\"\nmode = \"vulkan\"\n"),
+            "3:8 gpu.mode is \"vulkan\"; it can be one of: virgl, venus, native-context, 2d.\n");
+  const std::string unseen = "display = true\n[display]\ntype = \"none\"\n";
+  EXPECT_EQ(problems("[gpu]\nway = \"virtio-gpu\"\nmode = \"2d\"\n" + unseen), "");
+  EXPECT_NE(problems("[gpu]\nway = \"virtio-gpu\"\n" + unseen), "");
+  EXPECT_EQ(read("guest = \"windows\"\n").vm->guest, "windows");
+  EXPECT_EQ(problems("guest = \"bsd\"\n"),
+            "1:9 guest is \"bsd\"; it can be one of: linux, windows.\n");
+}
+
 TEST(Check, HostCpuNeedsKvm) {
   EXPECT_EQ(problems("accelerator = \"tcg\"\ncpu = \"host,hv_time=on\"\n"),
             "2:7 cpu is \"host\", but without KVM there is no such model. Leave cpu out or write "

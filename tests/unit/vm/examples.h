@@ -10,7 +10,7 @@
 
 namespace cleave::testing {
 
-inline constexpr std::array<const char*, 16> kExamples = {"win10",
+inline constexpr std::array<const char*, 19> kExamples = {"win10",
                                                           "minimal",
                                                           "full",
                                                           "without-gpu",
@@ -25,6 +25,9 @@ inline constexpr std::array<const char*, 16> kExamples = {"win10",
                                                           "own-sandbox",
                                                           "sr-iov",
                                                           "gpu-not-shown",
+                                                          "virtio-gpu",
+                                                          "virtio-gpu-2d",
+                                                          "virtio-gpu-window",
                                                           "pc"};
 
 // The checked VM of tests/golden/vm/NAME.toml; empty, with the test failed, if it has problems.

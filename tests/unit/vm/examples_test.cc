@@ -7,6 +7,28 @@
 
 namespace cleave::testing {
 
+namespace {
+
+// What ways/virtio_gpu_device.h and ways/render_node.h say of a machine that has everything.
+void add_virtio_gpu(const Vm& vm, StartResources& resources) {
+  resources.gpu_reason = {"The mode {mode} of virtio-gpu.", {{"mode", vm.gpu->mode}}};
+  resources.gpu_needs_opengl = vm.gpu->mode != "2d";
+  std::string device = resources.gpu_needs_opengl ? "virtio-vga-gl" : "virtio-vga";
+  if (vm.gpu->mode == "venus") {
+    device += ",hostmem=8G,blob=true,venus=true";
+    resources.gpu_starts_programs = true;
+  }
+  resources.gpu_devices = {device};
+  if (vm.display == "egl-headless") {
+    resources.render_node = "/dev/dri/by-path/pci-" + vm.gpu->parent + "-render";
+    resources.display_reason = "No window, but OpenGL, drawn by that GPU.";
+  } else if (resources.gpu_needs_opengl) {
+    resources.environment.emplace_back("DRI_PRIME", "pci-0000_01_00_0");
+  }
+}
+
+}  // namespace
+
 std::optional<Vm> example(const std::string& name, std::string_view directory) {
   auto checked = read_definition(read_test_file("golden/vm/" + name + ".toml"),
                                  "/etc/cleave/" + name + ".toml", directory);
@@ -33,6 +55,10 @@ StartResources example_resources(const Vm& vm, std::string runtime_directory) {
   if (!vm.gpu) return resources;
   if (vm.gpu->way == "sr-iov") {
     resources.gpu_devices = {"vfio-pci,host=0000:00:02.1"};
+    return resources;
+  }
+  if (vm.gpu->way == "virtio-gpu") {
+    add_virtio_gpu(vm, resources);
     return resources;
   }
   std::string device = format("vfio-pci,sysfsdev=/sys/bus/mdev/devices/{},display={}", vm.gpu->uuid,

@@ -40,6 +40,20 @@ TEST(NewDefinition, MeansTheSameAsTheTenLines) {
   EXPECT_EQ(argv(*written.vm), argv(*by_hand));
 }
 
+TEST(NewDefinition, OfVirtioGpuTellsOfItsModesAndNotOfTypes) {
+  NewDefinition wanted;
+  wanted.name = "linux";
+  wanted.gpu_way = "virtio-gpu";
+  const std::string text = new_definition_text(wanted);
+  EXPECT_NE(text.find("# mode = \"virgl\""), std::string::npos) << text;
+  EXPECT_EQ(text.find("type = \"i915"), std::string::npos) << text;
+  const CheckedDefinition checked = read(wanted);
+  ASSERT_TRUE(checked.vm) << testing::problems_text(checked.problems);
+  EXPECT_EQ(checked.vm->gpu->way, "virtio-gpu");
+  EXPECT_TRUE(checked.vm->gpu->display);
+  EXPECT_EQ(checked.vm->display, "gtk");
+}
+
 TEST(NewDefinition, NeedsNothingButAName) {
   NewDefinition wanted;
   wanted.name = "empty";
