@@ -13,8 +13,12 @@ namespace {
 // under all four; what resourcecontrol denies only fails with EPERM, which Mesa bears.
 constexpr const char* kSandbox =
     "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+// For a device that has QEMU start a program: virglrenderer forks and calls setpgid before it
+// starts its own (src/proxy/proxy_server.c), and elevateprivileges=deny kills whoever calls that
+// (system/qemu-seccomp.c; run with QEMU 7.2). QEMU is never root here, and a process under a
+// sandbox gains nothing from programs with other rights (PR_SET_NO_NEW_PRIVS, seccomp(2)).
 constexpr const char* kSandboxThatStartsPrograms =
-    "on,obsolete=deny,elevateprivileges=deny,spawn=allow,resourcecontrol=deny";
+    "on,obsolete=deny,elevateprivileges=allow,spawn=allow,resourcecontrol=deny";
 
 // Without the address of a session bus GTK and SDL start one (dbus-launch), and QEMU's sandbox
 // ends a QEMU that forks. An address that no D-Bus library knows keeps them from trying.

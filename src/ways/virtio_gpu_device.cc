@@ -211,7 +211,7 @@ VirtioGpuDevice device_of(const VirtioGpuRequest& request, const Needs& needs, V
   chosen.device.devices = {std::move(device)};
   chosen.device.needs_opengl = mode != VirtioGpuMode::Plain;
   // QEMU asks virglrenderer for a render server with venus (hw/display/virtio-gpu-virgl.c), which
-  // is started by fork and exec (src/proxy/proxy_server.c of virglrenderer).
+  // is started by fork, setpgid and exec (src/proxy/proxy_server.c of virglrenderer).
   chosen.starts_programs = mode == VirtioGpuMode::Venus;
   chosen.reason = std::move(reason);
   return chosen;
