@@ -40,18 +40,16 @@ Message located(const std::string& file, const DefinitionProblem& problem) {
            {"problem", english(problem.message)}}};
 }
 
-// How much QEMU may lock, for VFIO pins the guest's memory; empty: nothing to change.
+// How much QEMU may lock: what VFIO pins of this guest's memory, and not more. Others than root may
+// only go up to their hard limit; whether that is enough check_machine() tells.
 std::optional<std::uint64_t> memory_lock_for(const VmEnvironment& environment, const Vm& vm) {
   rlimit limit{};
-  if (!vm.gpu || vm.gpu->way == virtio_gpu_way().id() || ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+  if (!vm.gpu || vm.gpu->way == virtio_gpu_way().id() || ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
     return std::nullopt;
-  const std::uint64_t needed = vm.memory_bytes + kMemoryLockSlack;
-  if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < needed) {
-    // Others than root may go up to the hard limit; QEMU says so if that is not enough.
-    return environment.is_root ? std::max<std::uint64_t>(needed, limit.rlim_max)
-                               : std::uint64_t{limit.rlim_max};
   }
-  return std::nullopt;
+  const std::uint64_t needed = vm.memory_bytes + kMemoryLockSlack;
+  const bool may = environment.is_root || limit.rlim_max == RLIM_INFINITY;
+  return may ? needed : std::min<std::uint64_t>(needed, limit.rlim_max);
 }
 
 std::vector<std::pair<std::string, std::string>> environment_for(const VmEnvironment& environment,

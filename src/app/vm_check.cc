@@ -1,5 +1,6 @@
 // What a machine lacks for a VM.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -123,6 +124,25 @@ void check_kvm(const HostReader& host, const VmEnvironment& environment, const V
   }
 }
 
+// A PCI device can reach all of the guest's memory, so that VFIO pins all of it at the start
+// (vfio_pin_map_dma, drivers/vfio/vfio_iommu_type1.c); a mediated device's driver pins single pages
+// as it needs them.
+void check_memory_lock(const VmEnvironment& environment, const Vm& vm, Problems& problems) {
+  rlimit limit{};
+  if (environment.is_root || !vm.gpu || !hands_over_pci(*vm.gpu)) return;
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_max == RLIM_INFINITY) return;
+  if (limit.rlim_max >= vm.memory_bytes) return;
+  add(problems, "memory_lock.small", ErrorCode::Denied,
+      {N_("The VM's {memory} MiB have to stay in memory while it has a device of the host, and the "
+          "user {user} may lock {limit} MiB"),
+       {{"memory", vm.memory_bytes >> 20U},
+        {"user", environment.owner.name},
+        {"limit", limit.rlim_max >> 20U}}},
+      {N_("“cleave setup” raises the limit for the group kvm; log in again afterwards. “ulimit "
+          "-Hl” "
+          "shows it in KiB.")});
+}
+
 void check_display(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
                    Problems& problems) {
   if ((vm.display == "gtk" || vm.display == "sdl") && !environment.has_display) {
@@ -159,6 +179,7 @@ Result<std::vector<VmProblem>> check_machine(const HostReader& host,
     for (const Vm::Disk& disk : vm.disks) check_disk(host, environment, disk, problems);
     check_kvm(host, environment, vm, problems);
     check_display(host, environment, vm, problems);
+    check_memory_lock(environment, vm, problems);
   }
   if (!gpu || !vm.gpu) return problems;
   const Result<GpuChoice> choice = choose_gpu(host, environment, vm);

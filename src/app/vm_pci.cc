@@ -164,6 +164,9 @@ Facts read_facts_for(const HostReader& host, const Vm::Gpu& gpu) {
 
 Result<void> check_users(const Devices& devices) {
   for (const PciDevice* device : devices) {
+    const std::string address = to_text(device->address);
+    const auto by = reserved_by(kReservationDirectory, address);
+    if (by) return reservation_taken(address, by);
     if (device->users.empty()) continue;
     return error_of(ErrorCode::Busy, {N_("{device} is in use by process {process} ({command})."),
                                       {{"device", to_text(device->address)},

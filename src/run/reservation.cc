@@ -55,19 +55,6 @@ bool lock_file(const OwnedFd& file) {
   return ::fcntl(file.get(), F_OFD_SETLK, &lock) == 0;
 }
 
-Error taken(const OwnedFd& file, const std::string& device) {
-  const std::optional<Reservation> by = record_in(file);
-  if (!by) {
-    return error_of(ErrorCode::Busy,
-                    {N_("{device} belongs to another VM at the moment."), {{"device", device}}});
-  }
-  return error_of(
-      ErrorCode::Busy,
-      {N_("{device} belongs to the VM {vm} at the moment (process {process})."),
-       {{"device", device}, {"vm", printable(by->vm)}, {"process", by->process.process_id}}},
-      {N_("End that VM first: cleave vm stop {vm}"), {{"vm", printable(by->vm)}}});
-}
-
 Result<void> write_record(const OwnedFd& file, const Reservation& reservation,
                           const std::string& path) {
   const std::string text = to_text(to_json(reservation)) + "\n";
@@ -174,8 +161,20 @@ Result<std::optional<OwnedFd>> reserve(const std::string& directory,
   const OwnedFd gate = TRY(pass_gate(directory));
   const std::string path = path_of(directory, device);
   const OwnedFd there(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (there.is_open() && is_locked(there)) return taken(there, device);
+  if (there.is_open() && is_locked(there)) return reservation_taken(device, record_in(there));
   return std::optional(TRY(replace(directory, reservation)));
+}
+
+Error reservation_taken(const std::string& device, const std::optional<Reservation>& by) {
+  if (!by || by->vm.empty()) {
+    return error_of(ErrorCode::Busy,
+                    {N_("{device} belongs to another VM at the moment."), {{"device", device}}});
+  }
+  return error_of(
+      ErrorCode::Busy,
+      {N_("{device} belongs to the VM {vm} at the moment (process {process})."),
+       {{"device", device}, {"vm", printable(by->vm)}, {"process", by->process.process_id}}},
+      {N_("End that VM first: cleave vm stop {vm}"), {{"vm", printable(by->vm)}}});
 }
 
 std::optional<Reservation> reserved_by(const std::string& directory, const std::string& device) {

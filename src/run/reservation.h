@@ -43,6 +43,9 @@ Result<void> make_reservation_directory(const std::string& directory, std::uint3
 Result<std::optional<OwnedFd>> reserve(const std::string& directory,
                                        const Reservation& reservation);
 
+// That another VM has it, and which (Busy).
+Error reservation_taken(const std::string& device, const std::optional<Reservation>& by);
+
 // Who has it now; empty if nobody.
 std::optional<Reservation> reserved_by(const std::string& directory, const std::string& device);
 

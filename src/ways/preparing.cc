@@ -24,20 +24,33 @@ HostLine node_rights() {
                       "machines.")}};
 }
 
-HostLine login_limit() {
+// No VM has more than the machine; what cannot be read is no bound. In whole GiB, since what the
+// kernel keeps for itself differs a little from one to the next.
+std::optional<std::uint64_t> memory_of(const Facts& facts) {
+  constexpr std::uint64_t kGibibyte = std::uint64_t{1} << 30U;
+  const std::uint64_t* bytes = facts.memory_bytes.value();
+  if (bytes == nullptr) return std::nullopt;
+  return (*bytes + kGibibyte - 1) / kGibibyte * kGibibyte;
+}
+
+HostLine login_limit(const Facts& facts) {
+  // limits.conf(5) counts in KiB.
+  const auto bytes = memory_of(facts);
   return {.file = HostFile::Limits,
-          .line = "@kvm - memlock unlimited",
+          .line = "@kvm - memlock " + (bytes ? std::to_string(*bytes >> 10U) : "unlimited"),
           .reason = {N_("The guest's memory is locked while a device works on it; the usual limit "
                         "of 8 MB is too small for that.")},
-          .cost = {N_("Everybody in the group kvm can keep any amount of memory from being swapped "
-                      "out.")}};
+          .cost = {
+              N_("Everybody in the group kvm can keep as much memory from being swapped out as the "
+                 "machine has.")}};
 }
 
 // Programs of a desktop are started by the user's own systemd, which does not look at limits.conf
 // (pam_limits is not in its PAM stack, /etc/pam.d/systemd-user).
-HostLine desktop_limit() {
+HostLine desktop_limit(const Facts& facts) {
+  const auto bytes = memory_of(facts);
   return {.file = HostFile::UserManager,
-          .line = "LimitMEMLOCK=infinity",
+          .line = "LimitMEMLOCK=" + (bytes ? std::to_string(*bytes) : "infinity"),
           .reason = {N_("A desktop's programs do not get the limits of a login.")},
           .cost = {}};
 }
@@ -136,7 +149,7 @@ Preparation vfio_rights(const Facts& facts, const char* without_group) {
     rights.remarks.push_back({without_group, {{"group", kGroup}}});
     return rights;
   }
-  rights.lines = {node_rights(), login_limit(), desktop_limit()};
+  rights.lines = {node_rights(), login_limit(facts), desktop_limit(facts)};
   return rights;
 }
 

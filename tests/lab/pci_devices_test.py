@@ -154,7 +154,7 @@ open("/tmp/holder", "w").write(str(holder.pid))
         self.python(FROM_VFIO)
 
     def test_without_root_what_is_ready_is_enough_and_the_rest_is_asked_of_root(self):
-        as_user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp/user",
+        as_user = ("prlimit", "--memlock=1073741824", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp/user",
                    "XDG_RUNTIME_DIR=/tmp/user/run", "cleave", "vm")
         self.python("import os; os.makedirs('/tmp/user/run', 0o700, exist_ok=True)\n"
                     "os.chown('/tmp/user', 65534, 65534); os.chown('/tmp/user/run', 65534, 65534)\n"
