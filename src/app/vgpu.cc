@@ -11,7 +11,6 @@
 #include "app/vgpu_choice.h"
 #include "base/format.h"
 #include "base/text.h"
-#include "facts/readers/read_facts.h"
 
 namespace cleave {
 namespace {
@@ -90,16 +89,6 @@ std::optional<Message> create_refusal(int error_number, const VgpuRequest& reque
   }
 }
 
-Error explain_create(Error error, const VgpuRequest& request) {
-  if (!error.path.ends_with("/create")) return error;
-  std::optional<Message> sentence = create_refusal(error.error_number, request);
-  if (!sentence) return error;
-  error.code = ErrorCode::Conflict;
-  error.message = std::move(*sentence);
-  error.remedy = Message(N_("“cleave vgpu types” shows what is left."));
-  return error;
-}
-
 bool concerns_only(const Change& change, const std::string& uuid) {
   const std::string device = join_path(kDevices, uuid) + "/";
   if (const auto* write = std::get_if<WriteAttribute>(&change.effect)) {
@@ -118,8 +107,8 @@ bool makes(const Change& change, const std::string& uuid) {
 
 }  // namespace
 
-Result<VgpuView> view_vgpus(const HostReader& host) {
-  Facts facts = read_vgpu_facts(host);
+Result<VgpuView> view_vgpus(const HostReader& host, VgpuDetail detail) {
+  Facts facts = read_vgpu_facts(host, detail);
   if (const Unreadable* why = facts.mdev_parents.unreadable()) return unreadable_error(*why);
   if (const Unreadable* why = facts.mediated_devices.unreadable()) return unreadable_error(*why);
   VgpuView view;
@@ -152,6 +141,16 @@ Result<PreparedCreate> prepare_create(const VgpuView& view, const CreateRequest&
   prepared.plan = TRY(attach_plan(view, prepared.request));
   if (request.owner) add_owner(prepared.plan, prepared.sysfs_path, *request.owner);
   return prepared;
+}
+
+Error explain_create(Error error, const VgpuRequest& request) {
+  if (!error.path.ends_with("/create")) return error;
+  std::optional<Message> sentence = create_refusal(error.error_number, request);
+  if (!sentence) return error;
+  error.code = ErrorCode::Conflict;
+  error.message = std::move(*sentence);
+  error.remedy = Message(N_("“cleave vgpu types” shows what is left."));
+  return error;
 }
 
 Result<ApplyReport> create_vgpu(Transactions& transactions, const PreparedCreate& prepared) {
@@ -197,18 +196,26 @@ Result<PreparedRemove> prepare_remove(const HostReader& host, const VgpuView& vi
   }
   const auto records = TRY(transactions.list());
   if (const TransactionRecord* made = transaction_of(records, prepared.uuid)) {
-    const bool only = std::ranges::all_of(made->plan.changes, [&](const Change& change) {
-      return concerns_only(change, prepared.uuid);
-    });
-    if (only) prepared.made_by = *made;
+    prepared.made_by = *made;
+    const std::vector<Change>& changes = made->plan.changes;
+    for (std::size_t change = 0; change < changes.size(); ++change) {
+      if (concerns_only(changes[change], prepared.uuid)) prepared.changes.push_back(change);
+    }
+    if (prepared.changes.size() == changes.size()) prepared.changes.clear();
+    if (!prepared.changes.empty()) prepared.made_by->done = prepared.changes;
   }
   return prepared;
 }
 
 Result<std::uint32_t> remove_vgpu(Transactions& transactions, const PreparedRemove& prepared) {
   if (prepared.made_by) {
-    TRY(transactions.undo(prepared.made_by->number));
-    return prepared.made_by->number;
+    const std::uint32_t number = prepared.made_by->number;
+    if (prepared.changes.empty()) {
+      TRY(transactions.undo(number));
+    } else {
+      TRY(transactions.undo_part(number, prepared.changes));
+    }
+    return number;
   }
   const ApplyReport report = TRY(transactions.apply(prepared.plan));
   return report.transaction;

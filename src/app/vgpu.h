@@ -2,6 +2,7 @@
 // one. Deciding (prepare_…) is apart from doing, so that the plan can be shown in between.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "apply/transaction.h"
 #include "base/result.h"
 #include "facts/facts.h"
+#include "facts/readers/read_facts.h"
 #include "host/host.h"
 #include "ways/way.h"
 
@@ -33,8 +35,12 @@ struct VgpuView {
   std::vector<const MediatedDevice*> devices;  // as the facts have them
 };
 
+// How long to wait for another cleave: at a start of the machine the units of several parents, and
+// many VMs, are at it at once.
+inline constexpr std::chrono::seconds kVgpuPatience(30);
+
 // Denied or Io if the parents or devices could not be read; none at all is no error.
-Result<VgpuView> view_vgpus(const HostReader& host);
+Result<VgpuView> view_vgpus(const HostReader& host, VgpuDetail detail = VgpuDetail::All);
 
 struct CreateRequest {
   std::optional<std::string> parent;  // default: the only GPU
@@ -54,15 +60,20 @@ struct PreparedCreate {
 // is empty if the very vGPU is there already.
 Result<PreparedCreate> prepare_create(const VgpuView& view, const CreateRequest& request);
 
-// Conflict if another program was faster: the driver's errno is told as a sentence.
+// The error of a transaction that was to make the vGPU; where another program was faster it is
+// Conflict, and the driver's errno is told as a sentence.
+Error explain_create(Error error, const VgpuRequest& request);
+
+// Errors: as explain_create() has them.
 Result<ApplyReport> create_vgpu(Transactions& transactions, const PreparedCreate& prepared);
 
 struct PreparedRemove {
   std::string uuid;
   std::string type_id;
   std::string parent;
-  // The transaction that made it and nothing else: it is undone. Else `plan` is applied.
-  std::optional<TransactionRecord> made_by;
+  // The transaction that made it, of which its changes are undone. Else `plan` is applied.
+  std::optional<TransactionRecord> made_by;  // `done`: what is undone of it
+  std::vector<std::size_t> changes;          // of made_by; empty: all of them
   Plan plan;
   bool users_known = true;  // false: other users' processes could not be looked into
 };

@@ -12,7 +12,6 @@ namespace {
 
 constexpr const char* kDefinitions = "/etc/mdevctl.d";
 constexpr const char* kDevices = "/sys/bus/mdev/devices";
-constexpr std::chrono::milliseconds kPause(20);
 
 const MediatedDevice* find_device(const VgpuView& view, const std::string& uuid) {
   const auto found = std::ranges::find(view.devices, uuid, &MediatedDevice::uuid);
@@ -160,36 +159,46 @@ void add_attributes(Plan& plan, const MdevDefinition& definition) {
   }
 }
 
-// What keeps every vGPU from being made, whichever it is.
-bool stops_all(const Error& error) {
-  return error.code == ErrorCode::Denied || error.code == ErrorCode::Interrupted ||
-         error.code == ErrorCode::Internal;
-}
-
-// Calls `attempt` again while another cleave holds the lock.
-template <typename Attempt>
-auto patiently(HostWriter& host, std::chrono::milliseconds patience, const Attempt& attempt)
-    -> decltype(attempt()) {
-  const auto end = host.now() + patience;
-  while (true) {
-    auto result = attempt();
-    const bool busy = !result && result.error().code == ErrorCode::Busy;
-    if (!busy || host.now() >= end || host.is_interrupted()) return result;
-    host.pause(kPause);
-  }
-}
-
-Result<StartedVgpu> refused(StartedVgpu started, Error why) {
-  if (stops_all(why)) return why;
-  started.state = VgpuStart::Refused;
-  started.why = std::move(why);
-  return started;
-}
-
 bool is_there_as_defined(const VgpuView& view, const MdevDefinition& definition) {
   const MediatedDevice* device = find_device(view, definition.uuid);
   return device != nullptr && device->parent == definition.parent &&
          device->type_id == definition.type;
+}
+
+Result<PreparedCreate> creation_of(const VgpuView& view, const MdevDefinition& definition) {
+  if (!definition.problem.empty()) {
+    return error_of(ErrorCode::Malformed,
+                    {N_("{path} cannot be understood: {problem}"),
+                     {{"path", definition.path}, {"problem", definition.problem}}});
+  }
+  PreparedCreate prepared = TRY(prepare_create(view, {.parent = definition.parent,
+                                                      .type = definition.type,
+                                                      .uuid = definition.uuid,
+                                                      .owner = std::nullopt}));
+  if (!prepared.plan.empty()) add_attributes(prepared.plan, definition);
+  return prepared;
+}
+
+// Of a vGPU that was to be made and was not. mdevctl starts what is defined, too, and may have been
+// faster; and those that were made before it may have taken its room, of which the plan knew
+// nothing.
+void look_again(const VgpuView& now, const PreparedCreate& wanted, const PartReport& part,
+                StartedVgpu& started) {
+  if (is_there_as_defined(now, started.definition)) {
+    started.state = VgpuStart::AlreadyThere;
+    return;
+  }
+  started.state = VgpuStart::Refused;
+  const Result<PreparedCreate> again = creation_of(now, started.definition);
+  if (!again) {
+    started.why = again.error();
+  } else if (part.why) {
+    started.why = explain_create(*part.why, wanted.request);
+  } else {
+    started.why = error_of(ErrorCode::Conflict, {N_("The vGPU {uuid} was there for a moment, made "
+                                                    "by another program, and is gone again."),
+                                                 {{"uuid", started.definition.uuid}}});
+  }
 }
 
 }  // namespace
@@ -286,45 +295,39 @@ const char* vgpu_start_name(VgpuStart state) {
   return "refused";
 }
 
-Result<PreparedCreate> prepare_start(const HostReader& host, const MdevDefinition& definition) {
-  if (!definition.problem.empty()) {
-    return error_of(ErrorCode::Malformed,
-                    {N_("{path} cannot be understood: {problem}"),
-                     {{"path", definition.path}, {"problem", definition.problem}}});
-  }
-  const VgpuView view = TRY(view_vgpus(host));
-  PreparedCreate prepared = TRY(prepare_create(view, {.parent = definition.parent,
-                                                      .type = definition.type,
-                                                      .uuid = definition.uuid,
-                                                      .owner = std::nullopt}));
-  if (!prepared.plan.empty()) add_attributes(prepared.plan, definition);
-  return prepared;
+PreparedStart prepare_start(const VgpuView& view, const MdevDefinition& definition) {
+  return {.definition = definition, .create = creation_of(view, definition)};
 }
 
-Result<StartedVgpu> start_vgpu(HostWriter& host, Transactions& transactions,
-                               const MdevDefinition& definition,
-                               const Result<PreparedCreate>& prepared,
-                               std::chrono::milliseconds patience) {
-  StartedVgpu started{.definition = definition, .state = VgpuStart::AlreadyThere, .why = {}};
-  if (!prepared) return refused(std::move(started), prepared.error());
-  if (prepared->plan.empty()) return started;
-  const auto made = patiently(host, patience, [&] { return create_vgpu(transactions, *prepared); });
-  if (made) {
-    started.state = VgpuStart::Started;
-    started.transaction = made->transaction;
-    return started;
+Result<std::vector<StartedVgpu>> start_vgpus(HostWriter& host, Transactions& transactions,
+                                             const std::vector<PreparedStart>& prepared) {
+  std::vector<StartedVgpu> all;
+  std::vector<Plan> parts;
+  for (const PreparedStart& each : prepared) {
+    StartedVgpu started{.definition = each.definition, .state = VgpuStart::AlreadyThere, .why = {}};
+    if (!each.create) {
+      started.state = VgpuStart::Refused;
+      started.why = each.create.error();
+    } else if (!each.create->plan.empty()) {
+      started.state = VgpuStart::Started;
+      parts.push_back(each.create->plan);
+    }
+    all.push_back(std::move(started));
   }
-  // mdevctl starts what is defined, too, and may have been faster.
-  if (made.error().code == ErrorCode::Conflict) {
-    const VgpuView now = TRY(view_vgpus(host));
-    if (is_there_as_defined(now, definition)) return started;
+  const auto reports = TRY(transactions.apply_parts({N_("Make vGPUs that are defined")}, parts));
+  auto report = reports.begin();
+  std::optional<VgpuView> now;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].state != VgpuStart::Started) continue;
+    const PartReport& part = *report++;
+    all[i].transaction = part.transaction;
+    // The first change of a part makes the vGPU.
+    const bool made_by_another = std::ranges::find(part.skipped, 0U) != part.skipped.end();
+    if (!part.why && !made_by_another) continue;
+    if (!now) now = TRY(view_vgpus(host, VgpuDetail::None));
+    look_again(*now, *prepared[i].create, part, all[i]);
   }
-  return refused(std::move(started), made.error());
-}
-
-Result<std::vector<std::uint32_t>> recover_patiently(HostWriter& host, Transactions& transactions,
-                                                     std::chrono::milliseconds patience) {
-  return patiently(host, patience, [&] { return transactions.recover(); });
+  return all;
 }
 
 }  // namespace cleave

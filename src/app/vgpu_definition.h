@@ -2,7 +2,6 @@
 // (/etc/mdevctl.d/PARENT/UUID), so that both tools see the same devices.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -73,20 +72,17 @@ struct StartedVgpu {
   std::uint32_t transaction = 0;  // of Started
 };
 
-// Errors: Malformed if the definition cannot be understood, else as prepare_create. The plan is
-// empty if the vGPU is there.
-Result<PreparedCreate> prepare_start(const HostReader& host, const MdevDefinition& definition);
+struct PreparedStart {
+  MdevDefinition definition;
+  // Of the error: Malformed if the definition cannot be understood, else as prepare_create. The
+  // plan is empty if the vGPU is there.
+  Result<PreparedCreate> create;
+};
+PreparedStart prepare_start(const VgpuView& view, const MdevDefinition& definition);
 
-// Makes one vGPU as it is defined; `prepared` is what prepare_start() said. Where another cleave is
-// changing the machine, waits for it up to `patience`. A refusal is an outcome; the error is what
-// keeps every vGPU from being made: no root, a signal.
-Result<StartedVgpu> start_vgpu(HostWriter& host, Transactions& transactions,
-                               const MdevDefinition& definition,
-                               const Result<PreparedCreate>& prepared,
-                               std::chrono::milliseconds patience);
-
-// Finishes what a crash left open, and waits for another cleave as start_vgpu does.
-Result<std::vector<std::uint32_t>> recover_patiently(HostWriter& host, Transactions& transactions,
-                                                     std::chrono::milliseconds patience);
+// Makes vGPUs as they are defined, in their order and in one transaction. A refusal is an outcome,
+// and the others are made; the error is what keeps every vGPU from being made: no root, a signal.
+Result<std::vector<StartedVgpu>> start_vgpus(HostWriter& host, Transactions& transactions,
+                                             const std::vector<PreparedStart>& prepared);
 
 }  // namespace cleave

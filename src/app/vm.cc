@@ -88,7 +88,9 @@ void learn_of_qemu(HostWriter& host, const Vm& vm) {
 class StartedVgpu {
  public:
   explicit StartedVgpu(HostWriter& host, std::string state)
-      : transactions_(host, std::move(state)) {}
+      : transactions_(host, std::move(state)) {
+    transactions_.wait_for_others(kVgpuPatience);
+  }
 
   Result<void> prepare(Supervisor& supervisor, const VgpuChoice& choice,
                        const std::function<void(const Plan&)>& show_plan) {

@@ -138,6 +138,11 @@ std::string end_line(Journal::End end) {
 
 Result<Journal> parse_journal(std::string_view text) {
   Journal journal;
+  const std::size_t written = text.find('\0');
+  if (written != std::string_view::npos) {
+    journal.torn = true;
+    text = text.substr(0, written);
+  }
   std::size_t number = 0;
   while (!text.empty()) {
     const std::size_t newline = text.find('\n');

@@ -7,7 +7,8 @@
 //   {"undoing":true}            an undo began: the transaction is open again
 //   {"undone":I}                it was taken back
 //
-// A last line without its newline was torn by a power cut and counts as not written.
+// A last line without its newline was torn by a power cut and counts as not written, and so does
+// whatever stands after a zero byte: some file systems know a file's new length before its content.
 #pragma once
 
 #include <cstdint>

@@ -5,8 +5,7 @@
 #include <utility>
 
 #include "apply/effects.h"
-#include "apply/journal.h"
-#include "base/format.h"
+#include "apply/stored_transaction.h"
 #include "base/text.h"
 #include "host/signals_wait.h"
 
@@ -16,13 +15,8 @@ namespace {
 constexpr std::size_t kJournalLimit = std::size_t{64} << 20U;
 // Only root looks into what files held before.
 constexpr std::uint32_t kDirectoryMode = 0700;
-constexpr std::uint32_t kJournalMode = 0600;
-
-std::string copy_path(const std::string& directory, std::size_t change) {
-  return join_path(directory, format("before-{}", change));
-}
-
-std::string journal_path(const std::string& directory) { return join_path(directory, "journal"); }
+// Of a lock that another cleave holds for the time of a few writes to sysfs.
+constexpr std::chrono::milliseconds kPause(2);
 
 Error interrupted() { return error_of(ErrorCode::Interrupted, {N_("It was interrupted.")}); }
 
@@ -33,10 +27,23 @@ bool is_volatile(const Change& change) {
                                std::holds_alternative<BindDriver>(change.effect));
 }
 
+// What tells only of things that a power cut takes away need not outlive it.
+Durability durability_of(const Plan& plan) {
+  return std::ranges::all_of(plan.changes, is_volatile) ? Durability::UntilReboot
+                                                        : Durability::Synced;
+}
+
 // A driver that refuses a write has done nothing. What is there nevertheless is somebody else's: of
 // two who make the same vGPU the slower one must not remove it.
 bool never_happened(const Effect& effect, const Error& error) {
   return std::holds_alternative<WriteAttribute>(effect) && error.error_number != 0;
+}
+
+// Conflict if the plan contradicts itself.
+Result<void> check(const Plan& plan) {
+  std::vector<Message> found = conflicts(plan);
+  if (found.empty()) return {};
+  return error_of(ErrorCode::Conflict, std::move(found.front()));
 }
 
 Result<std::vector<std::size_t>> waiting_changes(const HostReader& host, const Plan& plan) {
@@ -54,11 +61,11 @@ Error needs_root() {
                   {N_("Run the same command again with sudo: sudo cleave …")});
 }
 
-struct Transactions::Stored {
-  std::string directory;
-  std::string text;  // of the journal's whole lines, if the last one is torn
-  Journal journal;
-};
+std::vector<std::size_t> Transactions::indices(Range range) {
+  std::vector<std::size_t> all;
+  for (std::size_t change = range.begin; change < range.end; ++change) all.push_back(change);
+  return all;
+}
 
 Transactions::Transactions(HostWriter& host, std::string state_directory)
     : host_(host), state_directory_(std::move(state_directory)) {}
@@ -91,7 +98,10 @@ Result<Transactions::Stored> Transactions::load(std::uint32_t number) const {
     return std::move(journal).error();
   }
   stored.journal = std::move(*journal);
-  if (stored.journal.torn) stored.text = text.substr(0, text.rfind('\n') + 1);
+  stored.durability = durability_of(stored.journal.plan);
+  // All before a zero byte, as parse_journal() reads it.
+  const std::string whole = text.substr(0, text.find('\0'));
+  if (stored.journal.torn) stored.text = whole.substr(0, whole.rfind('\n') + 1);
   return stored;
 }
 
@@ -115,11 +125,11 @@ std::string Transactions::boot_id() const {
 }
 
 // Whether there is still something of this change on the host that could be taken back.
-bool Transactions::is_left(const Stored& stored, std::size_t change) const {
+bool Transactions::is_left(const Stored& stored, std::size_t change,
+                           const std::string& boot) const {
   const Journal& journal = stored.journal;
   const Change& made = journal.plan.changes[change];
   if (!is_volatile(made)) return true;
-  const std::string boot = boot_id();
   if (!boot.empty() && !journal.boot.empty() && boot != journal.boot) return false;
   return !is_gone(host_, made.effect, journal.intents.at(change));
 }
@@ -137,22 +147,30 @@ TransactionRecord Transactions::record_of(const Stored& stored) const {
     const bool known = std::ranges::find(journal.done, change) != journal.done.end();
     if (!known && !journal.undone.contains(change)) record.started.push_back(change);
   }
-  const bool anything_left =
-      std::ranges::any_of(record.done, [&](std::size_t change) { return is_left(stored, change); });
-  if (journal.end == Journal::End::None) {
-    record.state = TransactionRecord::State::Open;
-  } else if (journal.end == Journal::End::Applied && anything_left) {
-    record.state = TransactionRecord::State::Applied;
-  } else {
-    record.state = TransactionRecord::State::Undone;
-  }
+  record.state = TransactionRecord::State::Undone;
+  if (journal.end == Journal::End::None) record.state = TransactionRecord::State::Open;
+  if (journal.end != Journal::End::Applied) return record;
+  const std::string boot = boot_id();
+  const bool anything_left = std::ranges::any_of(
+      record.done, [&](std::size_t change) { return is_left(stored, change, boot); });
+  if (anything_left) record.state = TransactionRecord::State::Applied;
   return record;
 }
 
 Result<std::unique_ptr<HostWriter::Lock>> Transactions::lock() {
   TRY(host_.create_directories(join_path(state_directory_, "transactions"), kDirectoryMode));
-  Result<std::unique_ptr<HostWriter::Lock>> held = host_.lock(join_path(state_directory_, "lock"));
-  if (held || held.error().code != ErrorCode::Busy) return held;
+  const std::string path = join_path(state_directory_, "lock");
+  const auto end = host_.now() + patience_;
+  while (true) {
+    Result<std::unique_ptr<HostWriter::Lock>> held = host_.lock(path);
+    if (held || held.error().code != ErrorCode::Busy) return held;
+    if (host_.is_interrupted()) return interrupted();
+    if (host_.now() >= end) return busy();
+    host_.pause(kPause);
+  }
+}
+
+Error Transactions::busy() const {
   Error busy;
   busy.code = ErrorCode::Busy;
   busy.message = Message(N_("Another cleave is changing this machine right now."));
@@ -169,7 +187,8 @@ Result<std::unique_ptr<HostWriter::Lock>> Transactions::lock() {
 }
 
 Result<void> Transactions::append(const Stored& stored, const std::string& line) {
-  return host_.append_to_file(journal_path(stored.directory), line, kJournalMode);
+  return host_.append_to_file(journal_path(stored.directory), line, kJournalMode,
+                              stored.durability);
 }
 
 Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
@@ -182,7 +201,7 @@ Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
                             {{"number", earlier.journal.number}});
     return error;
   }
-  forget_what_boots_took(all);
+  forget_what_is_gone(all);
   const auto used = TRY(numbers());
   Stored stored;
   stored.journal.number = used.empty() ? 1 : used.back() + 1;
@@ -190,24 +209,24 @@ Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
       std::chrono::duration_cast<std::chrono::seconds>(host_.now().time_since_epoch()).count();
   stored.journal.boot = boot_id();
   stored.journal.plan = plan;
+  stored.durability = durability_of(plan);
   stored.directory = directory_of(stored.journal.number);
-  TRY(host_.create_directories(stored.directory, kDirectoryMode));
+  TRY(host_.create_directories(stored.directory, kDirectoryMode, stored.durability));
   TRY(append(stored, begin_line(stored.journal)));
   return stored;
 }
 
-// Of vGPUs of earlier boots nothing is left that an undo could take back; without this every start
-// of the machine would leave one more journal to be read. The last number is never used again.
-void Transactions::forget_what_boots_took(const std::vector<Stored>& all) {
-  const std::string boot = boot_id();
+// Of vGPUs that were removed, or that an earlier boot had, nothing is left that an undo could take
+// back; without this each would leave one more journal to be read. The last number is never used
+// again.
+void Transactions::forget_what_is_gone(const std::vector<Stored>& all) {
   for (const Stored& stored : all) {
-    const Journal& journal = stored.journal;
     if (&stored == &all.back()) return;
-    const bool of_this_boot = boot.empty() || journal.boot.empty() || journal.boot == boot;
-    if (of_this_boot || !std::ranges::all_of(journal.plan.changes, is_volatile)) continue;
+    if (durability_of(stored.journal.plan) == Durability::Synced) continue;
+    if (record_of(stored).state != TransactionRecord::State::Undone) continue;
     // Best effort: what stays is no more than one file too many.
-    if (host_.remove_file(journal_path(stored.directory))) {
-      (void)host_.remove_directory(stored.directory);
+    if (host_.remove_file(journal_path(stored.directory), Durability::UntilReboot)) {
+      (void)host_.remove_directory(stored.directory, Durability::UntilReboot);
     }
   }
 }
@@ -236,149 +255,112 @@ Result<bool> Transactions::step(Stored& stored, std::size_t change) {
   return true;
 }
 
-// Takes away what a power cut left of a last line.
-Result<void> Transactions::mend(const Stored& stored) {
-  if (!stored.journal.torn) return {};
-  return host_.replace_file(journal_path(stored.directory), stored.text, kJournalMode);
+// Makes them all, or stops at the first that fails. Those that were made already.
+Result<std::vector<std::size_t>> Transactions::steps(Stored& stored, Range changes) {
+  std::vector<std::size_t> skipped;
+  for (std::size_t change = changes.begin; change < changes.end; ++change) {
+    if (host_.is_interrupted()) return interrupted();
+    Result<bool> made = step(stored, change).context(stored.journal.plan.changes[change].summary);
+    // Ctrl-C on a terminal ends the command that a step has run, too.
+    if (!made && host_.is_interrupted()) return interrupted();
+    if (!made) return std::move(made).error();
+    if (!*made) skipped.push_back(change);
+  }
+  return skipped;
 }
 
-// Of a transaction that was applied. What cannot be taken back leaves it applied: who undoes it
-// again goes on from there.
-Result<std::vector<Message>> Transactions::undo_applied(const Stored& stored) {
-  Result<std::vector<Message>> back = take_back(stored);
-  if (!back) (void)append(stored, end_line(Journal::End::Applied));
-  return back;
-}
-
-Result<std::vector<Message>> Transactions::take_back(const Stored& stored) {
-  const Journal& journal = stored.journal;
-  std::vector<Message> notes;
-  std::vector<Error> failures;
-  for (const auto& [change, before] : std::views::reverse(journal.intents)) {
-    if (journal.undone.contains(change)) continue;
-    if (is_left(stored, change)) {
-      const auto outcome = journal.outcomes.find(change);
-      Result<Notes> back = cleave::take_back(
-          host_, journal.plan.changes[change].effect, before, copy_path(stored.directory, change),
-          outcome == journal.outcomes.end() ? std::string() : outcome->second);
-      if (!back) {
-        failures.push_back(std::move(back).error());
-        continue;
-      }
-      notes.insert(notes.end(), back->begin(), back->end());
-    }
-    // Best effort: taking back twice does no harm, and the rest matters more than the note.
-    (void)append(stored, undone_line(change));
-  }
-  if (failures.empty()) {
-    TRY(append(stored, end_line(Journal::End::Undone)));
-    return notes;
-  }
-  Error error = std::move(failures.front());
-  for (Error& other : failures | std::views::drop(1)) {
-    error.context.push_back(std::move(other.message));
-  }
-  return error;
-}
-
-// The error of an apply() that failed, with what became of the changes before.
-Error Transactions::roll_back(const Stored& stored, Error cause) {
-  const Result<std::vector<Message>> back = take_back(stored);
-  if (stored.journal.intents.empty()) {
-    cause.context.emplace_back(N_("Nothing was changed."));
-  } else if (back) {
-    cause.context.emplace_back(N_("Everything that had been changed before was put back."));
-  } else {
-    cause.context.emplace_back(
-        N_("Not everything that had been changed could be put back (transaction {number}):"),
-        std::vector<Field>{{"number", stored.journal.number}});
-    cause.context.push_back(back.error().message);
-    cause.context.insert(cause.context.end(), back.error().context.begin(),
-                         back.error().context.end());
-    if (cause.remedy.empty()) cause.remedy = back.error().remedy;
-  }
-  return cause;
-}
-
-Result<ApplyReport> Transactions::apply(const Plan& plan) {
-  if (std::vector<Message> found = conflicts(plan); !found.empty()) {
-    Error error;
-    error.code = ErrorCode::Conflict;
-    error.message = std::move(found.front());
-    return error;
-  }
-  ApplyReport report;
+// Whether anything of the plan is not done yet, and may be done.
+Result<bool> Transactions::has_work(const Plan& plan) const {
   const std::vector<std::size_t> waiting = TRY(waiting_changes(host_, plan));
-  if (waiting.empty()) {
-    for (std::size_t change = 0; change < plan.changes.size(); ++change) {
-      report.skipped.push_back(change);
-    }
-    return report;
-  }
   const bool root_needed = std::ranges::any_of(
       waiting, [&](std::size_t change) { return plan.changes[change].needs_root; });
   if (root_needed && host_.user_id() != 0) return needs_root();
+  return !waiting.empty();
+}
 
+Result<ApplyReport> Transactions::apply(const Plan& plan) {
+  TRY(check(plan));
+  const Range all{0, plan.changes.size()};
+  ApplyReport report;
+  if (!TRY(has_work(plan))) {
+    report.skipped = indices(all);
+    return report;
+  }
   // Ctrl-C waits for a step's end, and then everything is taken back.
   const SignalsKept signals;
   const auto held = TRY(lock());
   Stored stored = TRY(begin(plan));
   report.transaction = stored.journal.number;
-  for (std::size_t change = 0; change < plan.changes.size(); ++change) {
-    if (host_.is_interrupted()) return roll_back(stored, interrupted());
-    Result<bool> made = step(stored, change).context(plan.changes[change].summary);
-    // Ctrl-C on a terminal ends the command that a step has run, too.
-    if (!made && host_.is_interrupted()) return roll_back(stored, interrupted());
-    if (!made) return roll_back(stored, std::move(made).error());
-    if (!*made) report.skipped.push_back(change);
-  }
+  auto skipped = steps(stored, all);
+  if (!skipped) return roll_back(stored, std::move(skipped).error());
+  report.skipped = std::move(*skipped);
   Result<void> ended = append(stored, end_line(Journal::End::Applied));
   if (!ended) return roll_back(stored, std::move(ended).error());
   return report;
 }
 
-Result<std::vector<Message>> Transactions::undo(std::uint32_t number) {
-  Result<Stored> found = load(number);
-  if (!found && found.error().code == ErrorCode::NotFound) {
-    Error error;
-    error.code = ErrorCode::NotFound;
-    error.message = Message(N_("There is no transaction {number}."), {{"number", number}});
-    return error;
+Result<std::vector<PartReport>> Transactions::apply_parts(const Message& purpose,
+                                                          const std::vector<Plan>& parts) {
+  std::vector<PartReport> reports;
+  std::span<const Plan> left(parts);
+  while (!left.empty()) {
+    std::size_t batch = 1;
+    std::size_t changes = left.front().changes.size();
+    while (batch < left.size() && changes + left[batch].changes.size() <= kMaximumChanges) {
+      changes += left[batch++].changes.size();
+    }
+    TRY(apply_batch(purpose, left.first(batch), reports));
+    left = left.subspan(batch);
   }
-  if (!found) return std::move(found).error();
-  if (found->journal.end == Journal::End::Undone) return std::vector<Message>();
-  if (found->journal.plan.needs_root() && host_.user_id() != 0) return needs_root();
-  const SignalsKept signals;
-  const auto held = TRY(lock());
-  // Again: another cleave may have undone it before this one had the lock.
-  const Stored stored = TRY(load(number));
-  if (stored.journal.end == Journal::End::Undone) return std::vector<Message>();
-  TRY(mend(stored));
-  if (stored.journal.end == Journal::End::None && !stored.journal.undoing) {
-    return take_back(stored).context(stored.journal.plan.purpose);
-  }
-  TRY(append(stored, undoing_line()));
-  return undo_applied(stored).context(stored.journal.plan.purpose);
+  return reports;
 }
 
-Result<std::vector<std::uint32_t>> Transactions::recover() {
-  std::vector<std::uint32_t> finished;
-  const auto is_open = [](const Stored& stored) {
-    return stored.journal.end == Journal::End::None;
-  };
-  if (std::ranges::none_of(TRY(load_all()), is_open)) return finished;
-  const SignalsKept signals;
-  // Open may also mean: another cleave is at it. Then it has the lock.
-  const auto held = TRY(lock());
-  const std::vector<Stored> all = TRY(load_all());
-  for (const Stored& stored : all | std::views::reverse | std::views::filter(is_open)) {
-    TRY(mend(stored));
-    TRY((stored.journal.undoing ? undo_applied(stored) : take_back(stored))
-            .context(stored.journal.plan.purpose));
-    finished.push_back(stored.journal.number);
+Result<void> Transactions::apply_batch(const Message& purpose, std::span<const Plan> parts,
+                                       std::vector<PartReport>& reports) {
+  Plan plan;
+  plan.purpose = purpose;
+  for (const Plan& part : parts) {
+    plan.changes.insert(plan.changes.end(), part.changes.begin(), part.changes.end());
   }
-  std::ranges::reverse(finished);
-  return finished;
+  if (!TRY(has_work(plan))) {
+    for (const Plan& part : parts) {
+      reports.push_back(
+          {.transaction = 0, .skipped = indices({0, part.changes.size()}), .why = {}});
+    }
+    return {};
+  }
+  const SignalsKept signals;
+  const auto held = TRY(lock());
+  Stored stored = TRY(begin(plan));
+  std::size_t next = 0;
+  for (const Plan& part : parts) {
+    const Range range{next, next + part.changes.size()};
+    next = range.end;
+    Result<PartReport> report = apply_part(stored, part, range);
+    if (!report) return roll_back(stored, std::move(report).error());
+    reports.push_back(std::move(*report));
+  }
+  Result<void> ended = append(stored, end_line(Journal::End::Applied));
+  if (!ended) return roll_back(stored, std::move(ended).error());
+  return {};
+}
+
+// The error is what keeps the other parts from being applied, too.
+Result<PartReport> Transactions::apply_part(Stored& stored, const Plan& part, Range range) {
+  PartReport report;
+  if (Result<void> checked = check(part); !checked) {
+    report.why = std::move(checked).error();
+    return report;
+  }
+  Result<std::vector<std::size_t>> skipped = steps(stored, range);
+  if (!skipped && skipped.error().code == ErrorCode::Interrupted) return skipped.error();
+  if (!skipped) {
+    report.why = roll_back_part(stored, range, std::move(skipped).error());
+    return report;
+  }
+  if (skipped->size() < part.changes.size()) report.transaction = stored.journal.number;
+  for (const std::size_t change : *skipped) report.skipped.push_back(change - range.begin);
+  return report;
 }
 
 Result<std::vector<TransactionRecord>> Transactions::list() const {

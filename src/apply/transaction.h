@@ -1,12 +1,16 @@
 // Carries out a plan on a host: journal before effect, everything undone if a step fails.
 //
 // The journal of transaction N is STATE/transactions/N/journal (apply/journal.h); each line is on
-// the disk before the effect it announces. What a file held before lies beside it as before-I.
-// STATE/lock is held while anything changes.
+// the disk before the effect it announces, where the effect outlives a power cut; where none of the
+// plan's does, it is in the file and nobody waits for the disk. What a file held before lies beside
+// it as before-I. STATE/lock is held while anything changes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,9 +38,20 @@ struct ApplyReport {
   std::vector<std::size_t> skipped;  // changes that were done already
 };
 
+// Of one part of what apply_parts() was given.
+struct PartReport {
+  std::uint32_t transaction = 0;     // 0: nothing had to be done, or nothing is left of it
+  std::vector<std::size_t> skipped;  // changes that were done already
+  std::optional<Error> why;          // it was refused, and taken back
+};
+
 class Transactions {
  public:
   explicit Transactions(HostWriter& host, std::string state_directory = kStateDirectory);
+
+  // How long apply(), undo() and recover() wait for another cleave before they are Busy; not at all
+  // if nobody says.
+  void wait_for_others(std::chrono::milliseconds patience) { patience_ = patience; }
 
   // Applies all changes or none. A failed change is undone together with those before it; the
   // error tells the cause and, in its context, that everything was put back or what could not be.
@@ -46,11 +61,18 @@ class Transactions {
   // Interrupted if a signal came that ends the program, which who prints the outcome has to do
   // (SignalsKept::end_program).
   Result<ApplyReport> apply(const Plan& plan);
+  // As apply(), in as few transactions as there is room for, of parts that stand alone: one that
+  // fails is taken back, and the others stay. Errors: what keeps all parts from being applied;
+  // those of a part stand in its report.
+  Result<std::vector<PartReport>> apply_parts(const Message& purpose,
+                                              const std::vector<Plan>& parts);
   // Takes back what transaction `number` did, last change first. Idempotent. What a reboot took
   // away counts as undone. Of a file that somebody changed after cleave only cleave's part is taken
   // out, which the notes that are returned tell; a file that is cleave's as a whole and was changed
   // is left alone, and named in the error, while all the rest is put back.
   Result<std::vector<Message>> undo(std::uint32_t number);
+  // The same of some of its changes; the others stay, whenever a crash comes.
+  Result<void> undo_part(std::uint32_t number, const std::vector<std::size_t>& changes);
   // Finishes what a crash left open: transactions that were being applied or undone are undone, the
   // last first. Returns their numbers.
   Result<std::vector<std::uint32_t>> recover();
@@ -60,26 +82,45 @@ class Transactions {
 
  private:
   struct Stored;
+  // Changes of a plan: from `begin` up to, without, `end`.
+  struct Range {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
 
   [[nodiscard]] std::string directory_of(std::uint32_t number) const;
   [[nodiscard]] Result<std::vector<std::uint32_t>> numbers() const;
   [[nodiscard]] Result<Stored> load(std::uint32_t number) const;
+  [[nodiscard]] Result<Stored> find(std::uint32_t number) const;
   [[nodiscard]] Result<std::vector<Stored>> load_all() const;
   [[nodiscard]] std::string boot_id() const;
-  [[nodiscard]] bool is_left(const Stored& stored, std::size_t change) const;
+  [[nodiscard]] bool is_left(const Stored& stored, std::size_t change,
+                             const std::string& boot) const;
   [[nodiscard]] TransactionRecord record_of(const Stored& stored) const;
+  [[nodiscard]] Error busy() const;
+  [[nodiscard]] Result<bool> has_work(const Plan& plan) const;
   [[nodiscard]] Result<std::unique_ptr<HostWriter::Lock>> lock();
   Result<Stored> begin(const Plan& plan);
-  void forget_what_boots_took(const std::vector<Stored>& all);
+  void forget_what_is_gone(const std::vector<Stored>& all);
   Result<bool> step(Stored& stored, std::size_t change);
+  Result<std::vector<std::size_t>> steps(Stored& stored, Range changes);
+  Result<PartReport> apply_part(Stored& stored, const Plan& part, Range range);
+  // In one transaction; adds a report for each part.
+  Result<void> apply_batch(const Message& purpose, std::span<const Plan> parts,
+                           std::vector<PartReport>& reports);
   Result<void> append(const Stored& stored, const std::string& line);
   Result<void> mend(const Stored& stored);
   Result<std::vector<Message>> undo_applied(const Stored& stored);
   Result<std::vector<Message>> take_back(const Stored& stored);
+  Result<std::vector<Message>> take_back_changes(const Stored& stored,
+                                                 const std::vector<std::size_t>& changes);
   Error roll_back(const Stored& stored, Error cause);
+  Error roll_back_part(Stored& stored, Range changes, Error cause);
+  static std::vector<std::size_t> indices(Range range);
 
   HostWriter& host_;
   std::string state_directory_;
+  std::chrono::milliseconds patience_{0};
 };
 
 }  // namespace cleave

@@ -280,13 +280,14 @@ class FileHost final : public HostWriter {
     return {};
   }
 
-  Result<void> append_to_file(std::string_view path, std::string_view content,
-                              std::uint32_t mode) override {
+  Result<void> append_to_file(std::string_view path, std::string_view content, std::uint32_t mode,
+                              Durability durability) override {
     const OwnedFd file = TRY(open_below_root(path, O_WRONLY | O_APPEND | O_CREAT, mode));
     if (const int error_number = write_all(file.get(), content)) {
       return write_error(error_number, path);
     }
-    if (::fsync(file.get()) != 0) return write_error(errno, path);
+    const bool waits = durability == Durability::Synced;
+    if (waits && ::fsync(file.get()) != 0) return write_error(errno, path);
     return {};
   }
 
@@ -296,31 +297,35 @@ class FileHost final : public HostWriter {
     if (!names) return {};  // no directory, nothing beside it
     const std::string prefix = temporary_prefix(base_name(path));
     for (const std::string& name : *names) {
-      if (name.starts_with(prefix)) TRY(remove_file(join_path(directory, name)));
+      if (name.starts_with(prefix))
+        TRY(remove_file(join_path(directory, name), Durability::Synced));
     }
     return {};
   }
 
-  Result<void> remove_file(std::string_view path) override { return unlink_below(path, 0); }
-
-  Result<void> remove_directory(std::string_view path) override {
-    return unlink_below(path, AT_REMOVEDIR);
+  Result<void> remove_file(std::string_view path, Durability durability) override {
+    return unlink_below(path, 0, durability);
   }
 
-  Result<void> create_directories(std::string_view path, std::uint32_t mode) override {
+  Result<void> remove_directory(std::string_view path, Durability durability) override {
+    return unlink_below(path, AT_REMOVEDIR, durability);
+  }
+
+  Result<void> create_directories(std::string_view path, std::uint32_t mode,
+                                  Durability durability) override {
     const std::string normal = normal_path(path);
     if (const Result<FileStatus> found = status(normal)) {
       if (found->kind == FileKind::Regular) return write_error(EEXIST, path);
       return {};
     }
     const std::string parent(directory_name(normal));
-    TRY(create_directories(parent, mode));
+    TRY(create_directories(parent, mode, durability));
     const OwnedFd directory = TRY(open_below_root(parent, O_RDONLY | O_DIRECTORY));
     const std::string name(base_name(normal));
     if (::mkdirat(directory.get(), name.c_str(), mode) != 0 && errno != EEXIST) {
       return write_error(errno, path);
     }
-    ::fsync(directory.get());
+    if (durability == Durability::Synced) ::fsync(directory.get());
     return {};
   }
 
@@ -454,7 +459,7 @@ class FileHost final : public HostWriter {
     return ::fsync(directory) == 0 ? 0 : errno;
   }
 
-  Result<void> unlink_below(std::string_view path, int flags) {
+  Result<void> unlink_below(std::string_view path, int flags, Durability durability) {
     const std::string normal = normal_path(path);
     const OwnedFd directory = TRY(open_below_root(directory_name(normal), O_RDONLY | O_DIRECTORY));
     const std::string name(base_name(normal));
@@ -462,7 +467,7 @@ class FileHost final : public HostWriter {
       return system_error(errno, Message(N_("Could not remove {path}"), {{"path", path}}),
                           std::string(path));
     }
-    ::fsync(directory.get());
+    if (durability == Durability::Synced) ::fsync(directory.get());
     return {};
   }
 

@@ -35,6 +35,10 @@ struct FileStatus {
 
 enum class Access : std::uint8_t { Read, Write, ReadWrite };
 
+// Whether what was written has reached the disk (fsync(2)) or only the kernel, which is enough for
+// what tells of things that go with the power, too.
+enum class Durability : std::uint8_t { Synced, UntilReboot };
+
 // What a command printed and how it ended.
 struct CommandOutput {
   int exit_status = 0;  // 128 + signal where a signal ended it
@@ -89,13 +93,15 @@ class HostWriter : public HostReader {
                                     std::uint32_t mode = 0644) = 0;
   // One write(2) to an attribute that exists (sysfs, procfs). The driver's errno is kept.
   virtual Result<void> write_attribute(std::string_view path, std::string_view value) = 0;
-  // Appends and fsyncs; creates the file with `mode` if it is not there.
+  // Appends; creates the file with `mode` if it is not there.
   virtual Result<void> append_to_file(std::string_view path, std::string_view content,
-                                      std::uint32_t mode = 0600) = 0;
+                                      std::uint32_t mode = 0600,
+                                      Durability durability = Durability::Synced) = 0;
   // Removes what a replace_file or copy_file that the power cut off left beside `path`. Nobody else
   // may be at it.
   virtual Result<void> remove_leftovers(std::string_view path) = 0;
-  virtual Result<void> remove_file(std::string_view path) = 0;
+  virtual Result<void> remove_file(std::string_view path,
+                                   Durability durability = Durability::Synced) = 0;
   // Makes `to` a copy of the plain file `from`: content, owner, group, mode and extended
   // attributes. At once or not at all, as replace_file; `to` itself is replaced if it is there.
   virtual Result<void> copy_file(std::string_view from, std::string_view to) = 0;
@@ -103,8 +109,11 @@ class HostWriter : public HostReader {
   virtual Result<void> change_owner(std::string_view path, std::uint32_t user,
                                     std::uint32_t group) = 0;
   // With all missing parents, these with the same mode.
-  virtual Result<void> create_directories(std::string_view path, std::uint32_t mode = 0755) = 0;
-  virtual Result<void> remove_directory(std::string_view path) = 0;  // only an empty one
+  virtual Result<void> create_directories(std::string_view path, std::uint32_t mode = 0755,
+                                          Durability durability = Durability::Synced) = 0;
+  // Only an empty one.
+  virtual Result<void> remove_directory(std::string_view path,
+                                        Durability durability = Durability::Synced) = 0;
   // No shell: argv as it stands. The environment is cut down to PATH and LC_ALL=C.
   virtual Result<CommandOutput> run_command(const std::vector<std::string>& argv,
                                             std::chrono::milliseconds limit) = 0;

@@ -293,7 +293,7 @@ Result<void> MemoryHost::write_attribute(std::string_view path, std::string_view
 }
 
 Result<void> MemoryHost::append_to_file(std::string_view path, std::string_view content,
-                                        std::uint32_t mode) {
+                                        std::uint32_t mode, Durability /*durability*/) {
   TRY(begin_effect(path));
   const std::string target = TRY(place_of(path));
   if (!nodes_.contains(target)) add_file(target, "", mode);
@@ -304,7 +304,7 @@ Result<void> MemoryHost::append_to_file(std::string_view path, std::string_view 
   return {};
 }
 
-Result<void> MemoryHost::remove_file(std::string_view path) {
+Result<void> MemoryHost::remove_file(std::string_view path, Durability /*durability*/) {
   TRY(begin_effect(path));
   const std::string real = TRY(resolve(path, false));
   if (nodes_.find(real)->second.status.kind == FileKind::Directory) return path_error(EISDIR, path);
@@ -331,7 +331,8 @@ Result<void> MemoryHost::change_owner(std::string_view path, std::uint32_t user,
   return {};
 }
 
-Result<void> MemoryHost::create_directories(std::string_view path, std::uint32_t mode) {
+Result<void> MemoryHost::create_directories(std::string_view path, std::uint32_t mode,
+                                            Durability /*durability*/) {
   TRY(begin_effect(path));
   // Part by part, as mkdir(2): links on the way are followed.
   const std::string normal = normal_path(path);  // outlives the views into it
@@ -350,7 +351,7 @@ Result<void> MemoryHost::create_directories(std::string_view path, std::uint32_t
   return {};
 }
 
-Result<void> MemoryHost::remove_directory(std::string_view path) {
+Result<void> MemoryHost::remove_directory(std::string_view path, Durability /*durability*/) {
   TRY(begin_effect(path));
   const auto names = TRY(list_directory(path));
   if (!names.empty()) return path_error(ENOTEMPTY, path);

@@ -102,16 +102,21 @@ class MemoryHost final : public HostWriter {
   Result<void> replace_file(std::string_view path, std::string_view content,
                             std::uint32_t mode = 0644) override;
   Result<void> write_attribute(std::string_view path, std::string_view value) override;
+  // Everything here outlives a power cut.
   Result<void> append_to_file(std::string_view path, std::string_view content,
-                              std::uint32_t mode = 0600) override;
+                              std::uint32_t mode = 0600,
+                              Durability durability = Durability::Synced) override;
   // A file is replaced at once here: nothing is ever left.
   Result<void> remove_leftovers(std::string_view /*path*/) override { return {}; }
-  Result<void> remove_file(std::string_view path) override;
+  Result<void> remove_file(std::string_view path,
+                           Durability durability = Durability::Synced) override;
   Result<void> copy_file(std::string_view from, std::string_view to) override;
   Result<void> change_owner(std::string_view path, std::uint32_t user,
                             std::uint32_t group) override;
-  Result<void> create_directories(std::string_view path, std::uint32_t mode = 0755) override;
-  Result<void> remove_directory(std::string_view path) override;
+  Result<void> create_directories(std::string_view path, std::uint32_t mode = 0755,
+                                  Durability durability = Durability::Synced) override;
+  Result<void> remove_directory(std::string_view path,
+                                Durability durability = Durability::Synced) override;
   Result<CommandOutput> run_command(const std::vector<std::string>& argv,
                                     std::chrono::milliseconds limit) override;
   Result<std::unique_ptr<Lock>> lock(std::string_view path) override;

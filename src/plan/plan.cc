@@ -10,8 +10,6 @@
 namespace cleave {
 namespace {
 
-constexpr std::size_t kMaximumChanges = 256;
-
 // The place that an effect leaves in a state, and that state; an empty place: nothing that another
 // change could contradict.
 struct Claim {

@@ -35,7 +35,9 @@ std::string effect_text(const Effect& effect);
 // The same for taking it back: "write 1 to /sys/…/remove"; empty if there is nothing to do.
 std::string undo_text(const Effect& effect);
 
-// As in change.h. At most 256 changes.
+inline constexpr std::size_t kMaximumChanges = 256;
+
+// As in change.h. At most kMaximumChanges changes.
 Json to_json(const Plan& plan);
 Result<Plan> plan_from_json(const Json& json);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "host/host.h"
 
 namespace cleave {
 
@@ -26,9 +27,6 @@ Result<Picture> parse_ppm(std::string_view bytes);
 
 // The bytes of a PNG file, 8-bit RGB.
 Result<std::string> encode_png(const Picture& picture);
-
-// Whether the file has reached the disk when save_file returns, or only the kernel.
-enum class Durability : std::uint8_t { Synced, UntilReboot };
 
 // Writes the file at once or not at all: a temporary file beside it, rename; Ctrl-C waits for it.
 // A path that is there and is no regular file (a pipe, a device) is written to directly; a

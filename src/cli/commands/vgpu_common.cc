@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/owner.h"
+#include "app/vgpu.h"
 #include "base/format.h"
 #include "cli/render/translate.h"
 
@@ -22,9 +23,11 @@ Result<HostWriter*> changeable_host(CommandContext& context) {
 
 Result<ChangeableHost> change_host(CommandContext& context) {
   HostWriter* host = TRY(changeable_host(context));
-  return ChangeableHost{.host = host,
+  ChangeableHost change{.host = host,
                         .transactions = Transactions(*host, TRY(state_directory(*host))),
                         .dry_run = context.arguments().has("--dry-run")};
+  change.transactions.wait_for_others(kVgpuPatience);
+  return change;
 }
 
 void show_plan(const CommandContext& context, const Plan& plan) {

@@ -19,7 +19,7 @@ Result<CreateRequest> request_of(const Arguments& arguments) {
 
 Result<PreparedCreate> prepare(const HostReader& host, const Arguments& arguments) {
   const CreateRequest request = TRY(request_of(arguments));
-  const VgpuView view = TRY(view_vgpus(host));
+  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None));
   return prepare_create(view, request);
 }
 

@@ -18,7 +18,7 @@ Result<PreparedDefine> prepare(const HostReader& host, const Arguments& argument
                         .by_itself = std::nullopt};
   if (arguments.has("--auto")) request.by_itself = true;
   if (arguments.has("--manual")) request.by_itself = false;
-  const VgpuView view = TRY(view_vgpus(host));
+  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None));
   return prepare_define(view, request);
 }
 

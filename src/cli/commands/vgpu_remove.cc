@@ -42,7 +42,7 @@ Result<ExitStatus> take_away(CommandContext& context, bool only_defined) {
   auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
 
-  const VgpuView view = TRY(view_vgpus(*host));
+  const VgpuView view = TRY(view_vgpus(*host, VgpuDetail::Users));
   const std::string uuid = context.arguments().get("UUID").value_or("");
   const Result<PreparedRemove> prepared = prepare(*host, transactions, view, uuid, only_defined);
   if (!prepared) return answer(context, prepared.error());

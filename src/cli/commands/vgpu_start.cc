@@ -1,6 +1,5 @@
 // cleave vgpu start: makes vGPUs as they are defined: one, or those that are made at every start.
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "app/vgpu_definition.h"
@@ -11,9 +10,6 @@
 
 namespace cleave {
 namespace {
-
-// At a start of the machine the units of several parents are at it at once.
-constexpr std::chrono::seconds kPatience(30);
 
 Json json_of(const StartedVgpu& started) {
   return Json::object({{"uuid", printable(started.definition.uuid)},
@@ -49,8 +45,7 @@ void say(const CommandContext& context, const StartedVgpu& started) {
   }
 }
 
-Result<std::vector<MdevDefinition>> wanted(const HostReader& host, const Arguments& arguments) {
-  const VgpuView view = TRY(view_vgpus(host));
+Result<std::vector<MdevDefinition>> wanted(const VgpuView& view, const Arguments& arguments) {
   if (const auto uuid = arguments.get("UUID")) {
     return std::vector{TRY(defined_vgpu(*view.facts, *uuid))};
   }
@@ -73,36 +68,68 @@ Result<void> check_usage(const Arguments& arguments) {
                   {N_("Say which vGPUs are to be made: a UUID, --parent NAME or --all.")});
 }
 
+Result<std::vector<PreparedStart>> prepare(const HostReader& host, const Arguments& arguments) {
+  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None));
+  std::vector<PreparedStart> prepared;
+  for (const MdevDefinition& definition : TRY(wanted(view, arguments))) {
+    prepared.push_back(prepare_start(view, definition));
+  }
+  return prepared;
+}
+
+ExitStatus finish(const CommandContext& context, Json vgpus, bool all) {
+  context.print_json(
+      Json::object({{"schema", "cleave.vgpu-start/1"}, {"vgpus", std::move(vgpus)}}));
+  return all ? ExitStatus::Done : ExitStatus::NotReady;
+}
+
+ExitStatus show_only(const CommandContext& context, const std::vector<PreparedStart>& prepared) {
+  Json vgpus = Json::array();
+  bool all = true;
+  for (const PreparedStart& each : prepared) {
+    all = all && each.create.has_value();
+    if (each.create) {
+      vgpus.push_back(planned_json(each.definition, each.create->plan));
+      continue;
+    }
+    const StartedVgpu refused{.definition = each.definition, .why = each.create.error()};
+    say(context, refused);
+    vgpus.push_back(json_of(refused));
+  }
+  return finish(context, std::move(vgpus), all);
+}
+
+Result<ExitStatus> start(const CommandContext& context, HostWriter& host,
+                         Transactions& transactions, const std::vector<PreparedStart>& prepared) {
+  const auto started = start_vgpus(host, transactions, prepared);
+  if (!started) return answer(context, started.error());
+  Json vgpus = Json::array();
+  bool all = true;
+  for (const StartedVgpu& each : *started) {
+    say(context, each);
+    vgpus.push_back(json_of(each));
+    all = all && each.state != VgpuStart::Refused;
+  }
+  return finish(context, std::move(vgpus), all);
+}
+
 Result<ExitStatus> run(CommandContext& context) {
   const Result<void> usage = check_usage(context.arguments());
   if (!usage) return answer(context, usage.error());
   Result<ChangeableHost> change = change_host(context);
   if (!change) return answer(context, change.error());
   auto& [host, transactions, dry_run] = *change;
-  const Result<std::vector<MdevDefinition>> definitions = wanted(*host, context.arguments());
-  if (!definitions) return answer(context, definitions.error());
-  if (!dry_run) TRY(recover_patiently(*host, transactions, kPatience));
-  Json vgpus = Json::array();
-  bool all = true;
-  for (const MdevDefinition& definition : *definitions) {
-    const Result<PreparedCreate> prepared = prepare_start(*host, definition);
-    if (prepared && !prepared->plan.empty()) show_plan(context, prepared->plan);
-    if (prepared && dry_run) {
-      vgpus.push_back(planned_json(definition, prepared->plan));
-      continue;
-    }
-    const StartedVgpu started =
-        TRY(start_vgpu(*host, transactions, definition, prepared, kPatience));
-    say(context, started);
-    vgpus.push_back(json_of(started));
-    all = all && started.state != VgpuStart::Refused;
-  }
-  if (definitions->empty()) {
+  if (!dry_run) TRY(recover_first(context, transactions));
+  const auto prepared = prepare(*host, context.arguments());
+  if (!prepared) return answer(context, prepared.error());
+  if (prepared->empty()) {
     context.say({N_("Nothing is defined to be made at every start.")});
   }
-  context.print_json(
-      Json::object({{"schema", "cleave.vgpu-start/1"}, {"vgpus", std::move(vgpus)}}));
-  return all ? ExitStatus::Done : ExitStatus::NotReady;
+  for (const PreparedStart& each : *prepared) {
+    if (each.create && !each.create->plan.empty()) show_plan(context, each.create->plan);
+  }
+  if (dry_run) return show_only(context, *prepared);
+  return start(context, *host, transactions, *prepared);
 }
 
 }  // namespace

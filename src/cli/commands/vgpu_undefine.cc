@@ -27,7 +27,7 @@ Result<ExitStatus> run(CommandContext& context) {
   auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
 
-  const VgpuView view = TRY(view_vgpus(*host));
+  const VgpuView view = TRY(view_vgpus(*host, VgpuDetail::None));
   const Result<PreparedUndefine> prepared =
       prepare_undefine(view, transactions, context.arguments().get("UUID").value_or(""));
   if (!prepared) return answer(context, prepared.error());

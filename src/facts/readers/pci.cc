@@ -143,12 +143,21 @@ Result<PciDevice> read_device(const HostReader& host, const std::string& name,
 }  // namespace
 
 Fact<std::vector<PciDevice>> read_pci_devices(const HostReader& host) {
-  using Devices = std::vector<PciDevice>;
   const auto names = read_names_fact(host, kDevices, "/sys/bus");
   if (names.unreadable() != nullptr) return *names.unreadable();
   if (names.is_absent()) return {Absent{}, kDevices};
+  const auto found = read_pci_devices_of(host, *names.value());
+  if (!found.is_known()) return found;
+  std::vector<PciDevice> devices = *found.value();
+  read_pci_names(host, devices);
+  return {std::move(devices), kDevices};
+}
+
+Fact<std::vector<PciDevice>> read_pci_devices_of(const HostReader& host,
+                                                 const std::vector<std::string>& names) {
+  using Devices = std::vector<PciDevice>;
   Devices devices;
-  for (const std::string& name : *names.value()) {
+  for (const std::string& name : names) {
     const auto address = parse_pci_address(name);
     if (!address) continue;
     auto device = read_device(host, name, *address);
@@ -160,7 +169,6 @@ Fact<std::vector<PciDevice>> read_pci_devices(const HostReader& host) {
     }  // else it was unplugged between the listing and now
   }
   std::ranges::sort(devices, {}, &PciDevice::address);
-  read_pci_names(host, devices);
   return {std::move(devices), kDevices};
 }
 

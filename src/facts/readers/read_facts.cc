@@ -44,6 +44,12 @@ Names wanted_modules(const Facts& facts) {
   return names;
 }
 
+std::vector<std::string> names_of(const Fact<std::vector<MdevParent>>& parents) {
+  std::vector<std::string> names;
+  for (const MdevParent& parent : parents.value_or({})) names.push_back(parent.name);
+  return names;
+}
+
 }  // namespace
 
 Facts read_facts(const HostReader& host, const FactPlaces& places) {
@@ -86,14 +92,16 @@ Facts read_facts(const HostReader& host, const FactPlaces& places) {
   return facts;
 }
 
-Facts read_vgpu_facts(const HostReader& host) {
+Facts read_vgpu_facts(const HostReader& host, VgpuDetail detail) {
   Facts facts;
   facts.is_live = host.is_live();
   facts.is_root = read_is_root(host);
-  facts.pci_devices = read_pci_devices(host);
   facts.mdev_parents = read_mdev_parents(host);
+  facts.pci_devices = detail == VgpuDetail::All
+                          ? read_pci_devices(host)
+                          : read_pci_devices_of(host, names_of(facts.mdev_parents));
   facts.mediated_devices = read_mediated_devices(host);
-  read_device_users(host, facts);
+  if (detail != VgpuDetail::None) read_device_users(host, facts);
   facts.virtual_machines.mdev_definitions = read_mdev_definitions(host);
   return facts;
 }

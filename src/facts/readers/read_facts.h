@@ -1,6 +1,7 @@
 // Reads everything that the diagnosis needs; starts no process, changes nothing.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,16 @@ struct FactPlaces {
 
 Facts read_facts(const HostReader& host, const FactPlaces& places = {});
 
+// What is asked of vGPUs. Making one needs the least, and is to take no time.
+enum class VgpuDetail : std::uint8_t {
+  All,    // all PCI devices, with their names
+  Users,  // of PCI devices the parents alone, without names
+  None,   // nor who uses the vGPUs that there are, for which all processes are looked into
+};
+
 // What making and removing vGPUs needs, and nothing else: devices, parents with their types, vGPUs
 // with their users, definitions. Not for a diagnosis, to which what was not read looks absent.
-Facts read_vgpu_facts(const HostReader& host);
+Facts read_vgpu_facts(const HostReader& host, VgpuDetail detail = VgpuDetail::All);
 
 // The same, and what the host itself uses its devices for (`host_uses`, displays).
 Facts read_device_facts(const HostReader& host);

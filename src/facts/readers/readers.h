@@ -42,7 +42,11 @@ IommuFacts read_iommu(const HostReader& host);    // iommu.cc
 // limits.cc; of any process
 Fact<MemoryLockLimit> read_memory_lock_limit(const HostReader& host,
                                              const std::string& path = "/proc/self/limits");
-Fact<std::vector<PciDevice>> read_pci_devices(const HostReader& host);  // pci.cc
+// pci.cc
+Fact<std::vector<PciDevice>> read_pci_devices(const HostReader& host);
+// Of `names` those that are addresses and there, without their names of pci.ids.
+Fact<std::vector<PciDevice>> read_pci_devices_of(const HostReader& host,
+                                                 const std::vector<std::string>& names);
 
 // mdev.cc
 Fact<std::vector<MdevParent>> read_mdev_parents(const HostReader& host);

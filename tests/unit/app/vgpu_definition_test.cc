@@ -52,11 +52,27 @@ Result<std::uint32_t> undefine(MemoryHost& host) {
   return undefine_vgpu(transactions, prepared);
 }
 
-Result<StartedVgpu> start(MemoryHost& host, std::chrono::milliseconds patience = 0ms) {
+// All that are defined, in the order of their UUIDs.
+Result<std::vector<StartedVgpu>> start_all(MemoryHost& host,
+                                           std::chrono::milliseconds patience = 0ms) {
   Transactions transactions(host);
-  const VgpuView view = TRY(view_vgpus(host));
-  const MdevDefinition definition = TRY(defined_vgpu(*view.facts, kUuid));
-  return start_vgpu(host, transactions, definition, prepare_start(host, definition), patience);
+  transactions.wait_for_others(patience);
+  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None));
+  std::vector<PreparedStart> prepared;
+  for (const MdevDefinition& definition : TRY(vgpu_definitions(*view.facts))) {
+    prepared.push_back(prepare_start(view, definition));
+  }
+  return start_vgpus(host, transactions, prepared);
+}
+
+Result<StartedVgpu> start(MemoryHost& host, std::chrono::milliseconds patience = 0ms) {
+  return TRY(start_all(host, patience)).front();
+}
+
+// Beside the definition of kUuid, one of kOtherUuid.
+void define_other(MemoryHost& host, const std::string& type, const std::string& attributes = "") {
+  host.add_file("/etc/mdevctl.d/0000:00:02.0/" + std::string(kOtherUuid),
+                R"({"mdev_type":")" + type + R"(","start":"auto","attrs":[)" + attributes + "]}");
 }
 
 std::string text_of(const MemoryHost& host) { return host.read_file(kPath).value_or("missing"); }
@@ -222,7 +238,7 @@ TEST(StartVgpu, WaitsForAnotherCleave) {
   ASSERT_TRUE(define(host, request(kSmall.type_id)));
   auto lock = host.lock("/var/lib/cleave/lock");
   ASSERT_TRUE(lock) << english(lock.error());
-  EXPECT_EQ(start(host)->why->code, ErrorCode::Busy) << "without patience";
+  EXPECT_EQ(start(host).error().code, ErrorCode::Busy) << "without patience";
   host.on_pause([&](MemoryHost&) { lock->reset(); });
   const auto started = start(host, 1s);
   ASSERT_TRUE(started);
@@ -236,6 +252,111 @@ TEST(StartVgpu, NeedsRootForAll) {
   const auto refused = start(host);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::Denied);
+}
+
+TEST(StartVgpus, AreOneTransaction) {
+  MemoryHost host = machine();
+  ASSERT_TRUE(define(host, request(kSmall.type_id)));
+  define_other(host, kSmall.type_id);
+  const auto started = start_all(host);
+  ASSERT_TRUE(started) << english(started.error());
+  ASSERT_EQ(started->size(), 2U);
+  EXPECT_EQ((*started)[0].state, VgpuStart::Started);
+  EXPECT_EQ((*started)[1].state, VgpuStart::Started);
+  EXPECT_NE((*started)[0].transaction, 0U);
+  EXPECT_EQ((*started)[0].transaction, (*started)[1].transaction);
+}
+
+// The plan is made before anything is: it finds room for each, but not for both.
+TEST(StartVgpus, WhatHasNoRoomBesideTheOthersIsToldWhyAndTheOthersStay) {
+  MemoryHost host = machine();
+  host.add_file(kSmall.type_path() + "/available_instances", "1\n");
+  ASSERT_TRUE(define(host, request(kSmall.type_id)));
+  define_other(host, kSmall.type_id);
+  const auto started = start_all(host);
+  ASSERT_TRUE(started) << english(started.error());
+  EXPECT_EQ((*started)[0].state, VgpuStart::Started);
+  EXPECT_TRUE(host.exists(kDevice));
+  EXPECT_EQ((*started)[1].state, VgpuStart::Refused);
+  ASSERT_TRUE((*started)[1].why);
+  EXPECT_EQ((*started)[1].why->code, ErrorCode::Busy) << english(*(*started)[1].why);
+  EXPECT_EQ((*started)[1].transaction, 0U);
+  EXPECT_TRUE(Transactions(host).recover()->empty());
+}
+
+TEST(StartVgpus, ARefusedAttributeTakesItsOwnVgpuBackAndNoOther) {
+  MemoryHost host = machine();
+  ASSERT_TRUE(define(host, request(kSmall.type_id)));
+  define_other(host, kSmall.type_id, R"({"one":"1"})");
+  const auto started = start_all(host);
+  ASSERT_TRUE(started) << english(started.error());
+  EXPECT_EQ((*started)[0].state, VgpuStart::Started);
+  EXPECT_EQ((*started)[1].state, VgpuStart::Refused);
+  EXPECT_TRUE(host.exists(kDevice));
+  EXPECT_FALSE(host.exists("/sys/bus/mdev/devices/" + std::string(kOtherUuid)));
+}
+
+TEST(StartVgpus, AreStoppedOneByOne) {
+  MemoryHost host = machine();
+  ASSERT_TRUE(define(host, request(kSmall.type_id)));
+  define_other(host, kSmall.type_id);
+  ASSERT_TRUE(start_all(host));
+  Transactions transactions(host);
+  for (const char* uuid : {kUuid, kOtherUuid}) {
+    const auto view = view_vgpus(host, VgpuDetail::Users);
+    ASSERT_TRUE(view);
+    const auto prepared = prepare_remove(host, *view, transactions, uuid);
+    ASSERT_TRUE(prepared) << english(prepared.error());
+    ASSERT_TRUE(prepared->made_by);
+    EXPECT_EQ(prepared->made_by->done.size(), 1U) << "what is shown is what is done";
+    ASSERT_TRUE(remove_vgpu(transactions, *prepared));
+    EXPECT_FALSE(host.exists("/sys/bus/mdev/devices/" + std::string(uuid)));
+    const bool other = host.exists("/sys/bus/mdev/devices/" + std::string(kOtherUuid));
+    EXPECT_EQ(other, std::string_view(uuid) == kUuid);
+  }
+  const auto records = transactions.list();
+  EXPECT_EQ(records->back().state, TransactionRecord::State::Undone);
+}
+
+// As after a signal or a power cut: what is made is taken back, or all of it stays.
+TEST(StartVgpus, ACrashAtAnyEffectLeavesNoneOrAll) {
+  const auto two = [] {
+    MemoryHost host = machine();
+    EXPECT_TRUE(define(host, request(kSmall.type_id)));
+    define_other(host, kSmall.type_id);
+    return host;
+  };
+  MemoryHost finished = two();
+  const int before = finished.effects();
+  ASSERT_TRUE(start_all(finished));
+  for (int n = 1; n <= finished.effects() - before; ++n) {
+    MemoryHost host = two();
+    host.stop_at_effect(n);
+    EXPECT_FALSE(start_all(host)) << "effect " << n;
+    host.stop_at_effect(0);
+    ASSERT_TRUE(Transactions(host).recover()) << "effect " << n;
+    EXPECT_TRUE(host.list_directory("/sys/bus/mdev/devices")->empty()) << "effect " << n;
+    const auto again = start_all(host);
+    ASSERT_TRUE(again) << english(again.error());
+    EXPECT_EQ((*again)[1].state, VgpuStart::Started);
+  }
+}
+
+// A day of starting and stopping must not make the next command slower.
+TEST(StartVgpus, AHundredRoundsLeaveTwoJournals) {
+  MemoryHost host = machine();
+  ASSERT_TRUE(define(host, request(kSmall.type_id)));
+  Transactions transactions(host);
+  std::uint32_t last = 0;
+  for (int round = 0; round < 100; ++round) {
+    const auto started = start(host);
+    ASSERT_EQ(started->state, VgpuStart::Started);
+    EXPECT_GT(started->transaction, last) << "no number is used twice";
+    last = started->transaction;
+    const auto view = view_vgpus(host, VgpuDetail::Users);
+    ASSERT_TRUE(remove_vgpu(transactions, *prepare_remove(host, *view, transactions, kUuid)));
+  }
+  EXPECT_LE(host.list_directory("/var/lib/cleave/transactions")->size(), 3U);
 }
 
 // Each start of the machine makes them anew; their journals must not pile up.

@@ -52,6 +52,18 @@ TEST(Journal, WithoutAWholeFirstLineHasNotBegun) {
   EXPECT_EQ(parse_journal(begin.substr(0, begin.size() - 1)).error().code, ErrorCode::NotFound);
 }
 
+// A file system that wrote the length and not the content leaves zeros.
+TEST(Journal, ZerosAtTheEndCountAsNotWritten) {
+  const std::string begin = begin_line(example());
+  for (const std::string& text : {begin, begin + intent_line(0, Before())}) {
+    const auto journal = parse_journal(text + std::string(100, '\0'));
+    ASSERT_TRUE(journal) << english(journal.error());
+    EXPECT_TRUE(journal->torn);
+    EXPECT_EQ(journal->plan, example().plan);
+  }
+  EXPECT_EQ(parse_journal(std::string(4096, '\0')).error().code, ErrorCode::NotFound);
+}
+
 TEST(Journal, RefusesLinesThatCannotBe) {
   const std::string begin = begin_line(example());
   const std::string intent = intent_line(0, Before());

@@ -1,0 +1,32 @@
+// What the parts of Transactions share: one transaction as its directory tells it. For apply/
+// alone.
+#pragma once
+
+#include <string>
+
+#include "apply/journal.h"
+#include "apply/transaction.h"
+#include "base/format.h"
+
+namespace cleave {
+
+struct Transactions::Stored {
+  std::string directory;
+  std::string text;  // of the journal's whole lines, if the last one is torn
+  Journal journal;
+  Durability durability = Durability::Synced;
+};
+
+// Only root looks into what files held before.
+inline constexpr std::uint32_t kJournalMode = 0600;
+
+inline std::string journal_path(const std::string& directory) {
+  return join_path(directory, "journal");
+}
+
+// Where what a file held before the change is kept.
+inline std::string copy_path(const std::string& directory, std::size_t change) {
+  return join_path(directory, format("before-{}", change));
+}
+
+}  // namespace cleave
