@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""What making vGPUs costs, beside a write by hand and beside mdevctl, in the virtual laptop.
+
+usage: vgpu_bench.py PATH/TO/cleave [RUNS]
+
+Boots a laptop whose mdpy offers 64 instances and runs itself in it. Two questions:
+- one vGPU: a process that does nothing but write the UUID to `create` (busybox tee), and
+  `cleave vgpu create`; budget on real hardware: at most 3 ms more. The laptop is emulated, so what
+  an empty cleave (`--version`) takes there and here is measured, too: their ratio turns the
+  laptop's milliseconds into this machine's.
+- 64 defined vGPUs: `mdevctl start-parent-mdevs` and `cleave vgpu start --parent`; budget: half.
+The rivals take turns, so that a busy machine slows all of them.
+"""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+
+PARENT, TYPE, COUNT = "mdpy", "mdpy-vga", 64
+CREATE = f"/sys/class/mdev_bus/{PARENT}/mdev_supported_types/{TYPE}/create"
+DEVICES = "/sys/bus/mdev/devices"
+DEFINITIONS = f"/etc/mdevctl.d/{PARENT}"
+BUDGET_MS, BUDGET_RATIO = 3.0, 0.5
+
+
+def timed(argv, given=""):
+    begin = time.perf_counter()
+    subprocess.run(argv, input=given, text=True, check=True, stdout=subprocess.DEVNULL)
+    return (time.perf_counter() - begin) * 1000
+
+
+def remove_all(expected):
+    names = os.listdir(DEVICES)
+    assert len(names) == expected, names
+    for name in names:
+        with open(f"{DEVICES}/{name}/remove", "w", encoding="ascii") as file:
+            file.write("1")
+
+
+def write_alone():
+    """Without a process: what the kernel itself takes."""
+    file = os.open(CREATE, os.O_WRONLY)
+    begin = time.perf_counter()
+    os.write(file, str(uuid.uuid4()).encode())
+    elapsed = (time.perf_counter() - begin) * 1000
+    os.close(file)
+    return elapsed
+
+
+def by_hand():
+    return timed(["busybox", "tee", CREATE], str(uuid.uuid4()))
+
+
+def measure(rivals, made, runs):
+    taken = {name: [] for name in rivals}
+    for _ in range(runs + 1):
+        for name, rival in rivals.items():
+            taken[name].append(rival())
+            remove_all(made.get(name, 0))
+    return {name: statistics.median(times[1:]) for name, times in taken.items()}  # first: warm-up
+
+
+def inside(cleave, runs):
+    one = measure({"write": write_alone, "hand": by_hand,
+                   "version": lambda: timed([cleave, "--version"]),
+                   "cleave": lambda: timed([cleave, "vgpu", "create", "--parent", PARENT, "--type", TYPE])},
+                  {"write": 1, "hand": 1, "cleave": 1}, runs)
+    os.makedirs(DEFINITIONS, exist_ok=True)
+    for _ in range(COUNT):
+        with open(f"{DEFINITIONS}/{uuid.uuid4()}", "w", encoding="ascii") as file:
+            json.dump({"mdev_type": TYPE, "start": "auto", "attrs": []}, file)
+    many = measure({"mdevctl": lambda: timed(["mdevctl", "start-parent-mdevs", PARENT]),
+                    "cleave": lambda: timed([cleave, "vgpu", "start", "--parent", PARENT])},
+                   {"mdevctl": COUNT, "cleave": COUNT}, max(3, runs // 3))
+    print(json.dumps({"one": one, "many": many}))
+
+
+def main():
+    if len(sys.argv) > 1 and sys.argv[1] == "--inside":
+        inside(sys.argv[2], int(sys.argv[3]))
+        return 0
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    cleave = os.path.abspath(sys.argv[1])
+    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 15
+    here = statistics.median(timed([cleave, "--version"]) for _ in range(runs))
+    laptop = subprocess.run([cleave, "lab", "run", "--module-parameter", f"mdpy.count={COUNT}", "--",
+                             "python3", os.path.abspath(__file__), "--inside", cleave, str(runs)],
+                            check=True, stdout=subprocess.PIPE, text=True)
+    seen = json.loads(laptop.stdout.splitlines()[-1])
+    one, many = seen["one"], seen["many"]
+    slower = one["version"] / here
+    more = one["cleave"] - one["hand"]
+    ratio = many["cleave"] / many["mdevctl"]
+    print(f"one vGPU: the write alone {one['write']:.1f} ms, by hand {one['hand']:.1f} ms, "
+          f"cleave {one['cleave']:.1f} ms (--version {one['version']:.1f} ms)")
+    print(f"  more {more:+.1f} ms in the laptop, {slower:.0f} times slower than here: "
+          f"about {more / slower:+.1f} ms, budget {BUDGET_MS:+.1f} ms")
+    print(f"{COUNT} vGPUs: mdevctl {many['mdevctl']:.0f} ms, cleave {many['cleave']:.0f} ms: "
+          f"{ratio:.2f} of it, budget {BUDGET_RATIO:.2f}")
+    return 0 if more / slower <= BUDGET_MS and ratio <= BUDGET_RATIO else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
