@@ -52,6 +52,8 @@ Result<bool> is_done_here(const HostReader& host, const WriteAttribute& effect) 
 Result<Before> observe_here(HostWriter& host, const WriteAttribute& effect) {
   Before before;
   before.path = effect.path;
+  // Of what another attribute undoes, nobody asks what this one said.
+  if (effect.undo_path != effect.path) return before;
   if (Result<std::string> content = host.read_file(effect.path)) before.text = *content;
   return before;
 }

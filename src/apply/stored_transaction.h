@@ -15,6 +15,9 @@ struct Transactions::Stored {
   std::string text;  // of the journal's whole lines, if the last one is torn
   Journal journal;
   Durability durability = Durability::Synced;
+  // Lines that are written with the last one: what was done, where a crash before that takes all
+  // back anyway and no reader of the disk could come to know it sooner.
+  std::string late_lines;
 };
 
 // Only root looks into what files held before.

@@ -46,14 +46,6 @@ Result<void> check(const Plan& plan) {
   return error_of(ErrorCode::Conflict, std::move(found.front()));
 }
 
-Result<std::vector<std::size_t>> waiting_changes(const HostReader& host, const Plan& plan) {
-  std::vector<std::size_t> waiting;
-  for (std::size_t change = 0; change < plan.changes.size(); ++change) {
-    if (!TRY(is_done(host, plan.changes[change].effect))) waiting.push_back(change);
-  }
-  return waiting;
-}
-
 }  // namespace
 
 Error needs_root() {
@@ -249,7 +241,11 @@ Result<bool> Transactions::step(Stored& stored, std::size_t change) {
     return std::move(performed).error();
   }
   std::string outcome = outcome_of(host_, effect, before);
-  TRY(append(stored, done_line(change, outcome)));
+  if (stored.durability == Durability::Synced) {
+    TRY(append(stored, done_line(change, outcome)));
+  } else {
+    stored.late_lines += done_line(change, outcome);
+  }
   stored.journal.outcomes[change] = std::move(outcome);
   stored.journal.done.push_back(change);
   return true;
@@ -271,11 +267,15 @@ Result<std::vector<std::size_t>> Transactions::steps(Stored& stored, Range chang
 
 // Whether anything of the plan is not done yet, and may be done.
 Result<bool> Transactions::has_work(const Plan& plan) const {
-  const std::vector<std::size_t> waiting = TRY(waiting_changes(host_, plan));
-  const bool root_needed = std::ranges::any_of(
-      waiting, [&](std::size_t change) { return plan.changes[change].needs_root; });
-  if (root_needed && host_.user_id() != 0) return needs_root();
-  return !waiting.empty();
+  const bool is_root = host_.user_id() == 0;
+  bool waits = false;
+  for (const Change& change : plan.changes) {
+    if (TRY(is_done(host_, change.effect))) continue;
+    waits = true;
+    if (is_root) break;
+    if (change.needs_root) return needs_root();
+  }
+  return waits;
 }
 
 Result<ApplyReport> Transactions::apply(const Plan& plan) {
@@ -294,7 +294,7 @@ Result<ApplyReport> Transactions::apply(const Plan& plan) {
   auto skipped = steps(stored, all);
   if (!skipped) return roll_back(stored, std::move(skipped).error());
   report.skipped = std::move(*skipped);
-  Result<void> ended = append(stored, end_line(Journal::End::Applied));
+  Result<void> ended = append(stored, stored.late_lines + end_line(Journal::End::Applied));
   if (!ended) return roll_back(stored, std::move(ended).error());
   return report;
 }
@@ -340,7 +340,7 @@ Result<void> Transactions::apply_batch(const Message& purpose, std::span<const P
     if (!report) return roll_back(stored, std::move(report).error());
     reports.push_back(std::move(*report));
   }
-  Result<void> ended = append(stored, end_line(Journal::End::Applied));
+  Result<void> ended = append(stored, stored.late_lines + end_line(Journal::End::Applied));
   if (!ended) return roll_back(stored, std::move(ended).error());
   return {};
 }
