@@ -102,10 +102,18 @@ Error Transactions::roll_back_part(Stored& stored, Range changes, Error cause) {
   return with_what_was_put_back(std::move(cause), back, stored.journal.number, any);
 }
 
-// NotFound, in a sentence, if there is none of that number.
+// NotFound, in a sentence, if there was none of that number. One that was forgotten, since nothing
+// was left of it, is undone.
 Result<Transactions::Stored> Transactions::find(std::uint32_t number) const {
   Result<Stored> found = load(number);
   if (found || found.error().code != ErrorCode::NotFound) return found;
+  const std::vector<std::uint32_t> used = TRY(numbers());
+  if (number != 0 && !used.empty() && number < used.back()) {
+    Stored forgotten;
+    forgotten.journal.number = number;
+    forgotten.journal.end = Journal::End::Undone;
+    return forgotten;
+  }
   return error_of(ErrorCode::NotFound,
                   {N_("There is no transaction {number}."), {{"number", number}}});
 }
@@ -118,7 +126,7 @@ Result<std::vector<Message>> Transactions::undo(std::uint32_t number) {
   const SignalsKept signals;
   const auto held = TRY(lock());
   // Again: another cleave may have undone it before this one had the lock.
-  const Stored stored = TRY(load(number));
+  const Stored stored = TRY(find(number));
   if (stored.journal.end == Journal::End::Undone) return std::vector<Message>();
   TRY(mend(stored));
   if (stored.journal.end == Journal::End::None && !stored.journal.undoing) {
@@ -135,7 +143,8 @@ Result<void> Transactions::undo_part(std::uint32_t number,
   if (found->journal.plan.needs_root() && host_.user_id() != 0) return needs_root();
   const SignalsKept signals;
   const auto held = TRY(lock());
-  const Stored stored = TRY(load(number));
+  const Stored stored = TRY(find(number));
+  if (stored.journal.end == Journal::End::Undone) return {};
   TRY(mend(stored));
   // That an undo began is not written down: after a crash it would go on with all changes.
   (void)TRY(take_back_changes(stored, changes).context(stored.journal.plan.purpose));
