@@ -114,6 +114,40 @@ print(json.dumps({
         self.assertEqual(len(stopped["given_back"]), 2)
         self.assertNotIn("0000:01:00.1", self.machine()["devices"])
 
+    def test_functions_that_are_made_are_ready_for_vms_and_go_when_nobody_uses_them(self):
+        made = self.laptop_json("vgpu", "create", "--parent", FUNCTIONS, "--functions", "2")
+        self.assertEqual(made["functions"], 2)
+        functions = ("0000:01:00.1", "0000:01:00.2")
+        self.assertEqual([self.driver(function) for function in functions], ["vfio-pci"] * 2)
+        started = [self.start(name)["devices"] for name in ("first", "second")]
+        self.assertEqual(started, [[function] for function in functions])
+        other = self.laptop_cleave("vgpu", "create", "--parent", FUNCTIONS, "--functions", "3")
+        self.assertEqual(other.returncode, 1, other.stdout + other.stderr)
+        busy = self.laptop_cleave("vgpu", "remove", FUNCTIONS)
+        self.assertEqual(busy.returncode, 1, busy.stdout + busy.stderr)
+        self.assertIn("the VM first", busy.stderr)
+        for name in ("first", "second"):
+            self.laptop_json("vm", "kill", f"/tmp/{name}.toml")
+        self.assertEqual([self.driver(function) for function in functions], ["vfio-pci"] * 2)
+        self.laptop_json("vgpu", "remove", FUNCTIONS)
+
+    def test_defined_functions_are_made_as_the_unit_makes_them(self):
+        self.laptop_json("vgpu", "define", "--parent", FUNCTIONS, "--functions", "3", "--auto")
+        made = self.laptop_json("vgpu", "start", "--parent", FUNCTIONS)
+        self.assertEqual([each["functions"] for each in made["functions"]], [3])
+        self.assertEqual(self.driver("0000:01:00.3"), "vfio-pci")
+        again = self.laptop_json("vgpu", "start", "--all")
+        self.assertNotIn("reason", again["functions"][0])
+        self.laptop_json("vgpu", "stop", FUNCTIONS)
+        self.assertIsNone(self.driver("0000:01:00.1"))
+        self.laptop_json("vgpu", "undefine", FUNCTIONS)
+        self.assertEqual(self.laptop_json("vgpu", "start", "--all")["functions"], [])
+
+    def test_more_functions_than_there_can_be_are_refused_with_the_number(self):
+        refused = self.laptop_cleave("vgpu", "create", "--parent", FUNCTIONS, "--functions", "9")
+        self.assertEqual(refused.returncode, 2, refused.stdout + refused.stderr)
+        self.assertIn("from 1 to 4", refused.stderr)
+
     def test_a_twin_is_never_touched(self):
         self.start("card")
         self.assertEqual((self.driver(CARD), self.driver(TWIN)), ("vfio-pci", "e1000e"))

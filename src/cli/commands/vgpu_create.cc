@@ -4,6 +4,7 @@
 #include "app/vgpu.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
+#include "cli/commands/vgpu_functions.h"
 
 namespace cleave {
 namespace {
@@ -44,6 +45,7 @@ Result<ExitStatus> run(CommandContext& context) {
   if (!change) return answer(context, change.error());
   auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
+  if (auto functions = create_functions(context, *change)) return *functions;
 
   const Result<PreparedCreate> prepared = prepare(*host, context.arguments());
   if (!prepared) return answer(context, prepared.error());
@@ -80,6 +82,12 @@ const Command kVgpuCreateCommand = {
                 {"--type", "TYPE", N_("Its type; without it the best that fits")},
                 {"--uuid", "UUID", N_("Its UUID; without it a random one")},
                 {"--for", "USER", N_("Let this user open and remove the vGPU without root")},
+                {"--functions", "N",
+                 N_("Of a device with SR-IOV (--parent ADDRESS): that many virtual functions")},
+                {"--attribute", "NAME=VALUE",
+                 N_("What its driver is told of them before they are made, below the device's "
+                    "directory"),
+                 true},
                 {"--dry-run", nullptr, N_("Show what would be done and stop")}},
     .positionals = {},
     .run = run,

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
+#include "cli/commands/vgpu_functions.h"
 #include "cli/render/translate.h"
 
 namespace cleave {
@@ -61,6 +62,7 @@ Result<ExitStatus> run(CommandContext& context) {
   if (!change) return answer(context, change.error());
   auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
+  if (auto functions = define_functions(context, *change)) return *functions;
 
   const Result<PreparedDefine> prepared = prepare(*host, context.arguments());
   if (!prepared) return answer(context, prepared.error());
@@ -96,6 +98,12 @@ const Command kVgpuDefineCommand = {
                     "one")},
                 {"--auto", nullptr, N_("Make it at every start of the machine")},
                 {"--manual", nullptr, N_("Make it only when “cleave vgpu start” is called")},
+                {"--functions", "N",
+                 N_("Of a device with SR-IOV (--parent ADDRESS): that many virtual functions")},
+                {"--attribute", "NAME=VALUE",
+                 N_("What its driver is told of them before they are made, below the device's "
+                    "directory"),
+                 true},
                 {"--dry-run", nullptr, N_("Show what would be done and stop")}},
     .positionals = {},
     .run = run,

@@ -6,6 +6,7 @@
 #include "app/vgpu_definition.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
+#include "cli/commands/vgpu_functions.h"
 
 namespace cleave {
 namespace {
@@ -41,6 +42,7 @@ Result<ExitStatus> take_away(CommandContext& context, bool only_defined) {
   if (!change) return answer(context, change.error());
   auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
+  if (auto functions = take_functions_away(context, *change, only_defined)) return *functions;
 
   const VgpuView view = TRY(view_vgpus(*host, VgpuDetail::Users));
   const std::string uuid = context.arguments().get("UUID").value_or("");

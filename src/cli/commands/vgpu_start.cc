@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
+#include "cli/commands/vgpu_functions.h"
 #include "cli/render/translate.h"
 
 namespace cleave {
@@ -77,40 +78,42 @@ Result<std::vector<PreparedStart>> prepare(const HostReader& host, const Argumen
   return prepared;
 }
 
-ExitStatus finish(const CommandContext& context, Json vgpus, bool all) {
-  context.print_json(
-      Json::object({{"schema", "cleave.vgpu-start/1"}, {"vgpus", std::move(vgpus)}}));
-  return all ? ExitStatus::Done : ExitStatus::NotReady;
+// What the command comes to, piece by piece.
+struct Outcome {
+  Json vgpus = Json::array();
+  Json functions = Json::array();
+  bool all = true;  // none was refused
+};
+
+ExitStatus finish(const CommandContext& context, Outcome outcome) {
+  context.print_json(Json::object({{"schema", "cleave.vgpu-start/1"},
+                                   {"vgpus", std::move(outcome.vgpus)},
+                                   {"functions", std::move(outcome.functions)}}));
+  return outcome.all ? ExitStatus::Done : ExitStatus::NotReady;
 }
 
-ExitStatus show_only(const CommandContext& context, const std::vector<PreparedStart>& prepared) {
-  Json vgpus = Json::array();
-  bool all = true;
+void show_only(const CommandContext& context, const std::vector<PreparedStart>& prepared,
+               Outcome& outcome) {
   for (const PreparedStart& each : prepared) {
-    all = all && each.create.has_value();
+    outcome.all = outcome.all && each.create.has_value();
     if (each.create) {
-      vgpus.push_back(planned_json(each.definition, each.create->plan));
+      outcome.vgpus.push_back(planned_json(each.definition, each.create->plan));
       continue;
     }
     const StartedVgpu refused{.definition = each.definition, .why = each.create.error()};
     say(context, refused);
-    vgpus.push_back(json_of(refused));
+    outcome.vgpus.push_back(json_of(refused));
   }
-  return finish(context, std::move(vgpus), all);
 }
 
-Result<ExitStatus> start(const CommandContext& context, HostWriter& host,
-                         Transactions& transactions, const std::vector<PreparedStart>& prepared) {
-  const auto started = start_vgpus(host, transactions, prepared);
-  if (!started) return answer(context, started.error());
-  Json vgpus = Json::array();
-  bool all = true;
-  for (const StartedVgpu& each : *started) {
+Result<void> start(const CommandContext& context, ChangeableHost& change,
+                   const std::vector<PreparedStart>& prepared, Outcome& outcome) {
+  for (const StartedVgpu& each : TRY(start_vgpus(*change.host, change.transactions, prepared))) {
     say(context, each);
-    vgpus.push_back(json_of(each));
-    all = all && each.state != VgpuStart::Refused;
+    outcome.vgpus.push_back(json_of(each));
+    outcome.all = outcome.all && each.state != VgpuStart::Refused;
   }
-  return finish(context, std::move(vgpus), all);
+  return {};
 }
 
 Result<ExitStatus> run(CommandContext& context) {
@@ -120,16 +123,24 @@ Result<ExitStatus> run(CommandContext& context) {
   if (!change) return answer(context, change.error());
   auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
+  if (auto functions = start_functions(context, *change)) return *functions;
+  Outcome outcome;
+  // Before what may be made on them.
+  outcome.all = TRY(start_all_functions(context, *change, outcome.functions));
   const auto prepared = prepare(*host, context.arguments());
   if (!prepared) return answer(context, prepared.error());
-  if (prepared->empty()) {
+  if (prepared->empty() && outcome.functions.as_array()->empty()) {
     context.say({N_("Nothing is defined to be made at every start.")});
   }
   for (const PreparedStart& each : *prepared) {
     if (each.create && !each.create->plan.empty()) show_plan(context, each.create->plan);
   }
-  if (dry_run) return show_only(context, *prepared);
-  return start(context, *host, transactions, *prepared);
+  if (dry_run) {
+    show_only(context, *prepared, outcome);
+  } else if (const Result<void> started = start(context, *change, *prepared, outcome); !started) {
+    return answer(context, started.error());
+  }
+  return finish(context, std::move(outcome));
 }
 
 }  // namespace

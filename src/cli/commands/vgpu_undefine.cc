@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
+#include "cli/commands/vgpu_functions.h"
 
 namespace cleave {
 namespace {
@@ -26,6 +27,7 @@ Result<ExitStatus> run(CommandContext& context) {
   if (!change) return answer(context, change.error());
   auto& [host, transactions, dry_run] = *change;
   if (!dry_run) TRY(recover_first(context, transactions));
+  if (auto functions = undefine_functions(context, *change)) return *functions;
 
   const VgpuView view = TRY(view_vgpus(*host, VgpuDetail::None));
   const Result<PreparedUndefine> prepared =
