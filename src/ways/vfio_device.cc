@@ -236,7 +236,7 @@ Result<Plan> make_functions(const PciDevice& physical_function, std::uint32_t co
   const std::uint32_t now = TRY(number_of_functions(device));
   Plan plan;
   plan.purpose = functions_summary(device, count);
-  if (now == count) return plan;
+  if (now == count && count != 0) return plan;
   TRY(may_make(device, count, now));
   if (device.sriov_drivers_autoprobe.value_or(false)) {
     plan.changes.push_back(attribute_change(
