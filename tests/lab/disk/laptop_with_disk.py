@@ -27,9 +27,11 @@ PERSON, COMMANDS = "ttyS0", "hvc0"
 class LaptopWithDisk:
     """Use as a context: whatever happens, no process and no file is left."""
 
-    def __init__(self, kind="grub", state=None):
-        """`state`: a directory that save() wrote; its laptop runs at once."""
+    def __init__(self, kind="grub", state=None, devices=()):
+        """`state`: a directory that save() wrote; its laptop, which had the same devices, runs at once.
+        `devices`: further hardware, each as QEMU's -device takes it."""
         self._kind = kind
+        self._devices = [word for device in devices for word in ("-device", device)]
         self._state = state
         self._stack = contextlib.ExitStack()
         self._process = None
@@ -215,7 +217,7 @@ class LaptopWithDisk:
             "-device", "virtconsole,chardev=commands",
             "-fsdev", "local,id=share,path=share,security_model=none",
             "-device", f"virtio-9p-pci,fsdev=share,mount_tag={SHARE_TAG}",
-            "-qmp", "unix:control.sock,server=on,wait=off"]
+            "-qmp", "unix:control.sock,server=on,wait=off"] + self._devices
 
     def _start(self, more):
         # The terminals are connected before the first instruction: nothing of a boot is missed.
