@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/vgpu.h"
+#include "app/vm_reservations.h"
 #include "base/order.h"
 #include "facts/readers/read_facts.h"
 #include "ways/way.h"
@@ -201,6 +202,7 @@ const char* device_state_name(DeviceState state) {
 
 Result<DeviceList> list_devices(const HostReader& host) {
   Facts facts = read_device_facts(host);
+  name_users(host, facts);
   if (const Unreadable* why = facts.pci_devices.unreadable()) return unreadable_error(*why);
   if (const Unreadable* why = facts.mdev_parents.unreadable()) return unreadable_error(*why);
   if (const Unreadable* why = facts.mediated_devices.unreadable()) return unreadable_error(*why);

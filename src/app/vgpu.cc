@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "app/vgpu_choice.h"
+#include "app/vm_reservations.h"
 #include "base/format.h"
 #include "base/text.h"
 
@@ -109,6 +110,7 @@ bool makes(const Change& change, const std::string& uuid) {
 
 Result<VgpuView> view_vgpus(const HostReader& host, VgpuDetail detail) {
   Facts facts = read_vgpu_facts(host, detail);
+  if (detail != VgpuDetail::None) name_users(host, facts);
   if (const Unreadable* why = facts.mdev_parents.unreadable()) return unreadable_error(*why);
   if (const Unreadable* why = facts.mediated_devices.unreadable()) return unreadable_error(*why);
   VgpuView view;

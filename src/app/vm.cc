@@ -10,9 +10,11 @@
 #include <cstdlib>
 #include <map>
 
+#include "app/give_back.h"
 #include "app/qemu.h"
 #include "app/vm_gpu.h"
 #include "app/vm_pci.h"
+#include "app/vm_reservations.h"
 #include "apply/transaction.h"
 #include "base/format.h"
 #include "base/text.h"
@@ -92,8 +94,10 @@ class StartedVgpu {
     transactions_.wait_for_others(kVgpuPatience);
   }
 
-  Result<void> prepare(Supervisor& supervisor, const VgpuChoice& choice,
+  Result<void> prepare(Supervisor& supervisor, const VmEnvironment& environment,
+                       const std::string& vm, const VgpuChoice& choice,
                        const std::function<void(const Plan&)>& show_plan) {
+    TRY(reserve_devices(supervisor, environment, vm, {choice.uuid}));
     record_ = VgpuRecord{
         .uuid = choice.uuid, .sysfs_path = choice.sysfs_path, .created = choice.create.has_value()};
     if (!choice.create) return supervisor.announce(*record_);
@@ -135,7 +139,9 @@ Result<StartResources> prepare_gpu(HostWriter& host, const VmEnvironment& enviro
   const bool pci = vm.gpu && hands_over_pci(*vm.gpu);
   if (pci && environment.is_root) TRY(give_back_devices(host, started.transactions));
   GpuChoice choice = TRY(choose_gpu(host, environment, vm, request.force));
-  if (choice.vgpu) TRY(started.vgpu.prepare(supervisor, *choice.vgpu, request.show_plan));
+  if (choice.vgpu) {
+    TRY(started.vgpu.prepare(supervisor, environment, vm.name, *choice.vgpu, request.show_plan));
+  }
   if (choice.pci) {
     started.addresses = choice.pci->addresses;
     TRY(started.devices.prepare(supervisor, environment, vm, *choice.pci, request.show_plan));

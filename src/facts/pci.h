@@ -65,6 +65,7 @@ struct DeviceUser {
   std::string command;  // /proc/PID/comm
   // When the process began, in seconds since 1970; nothing tells when it opened the device.
   std::optional<std::uint64_t> since = std::nullopt;
+  std::string vm = {};  // the VM that it runs, and that has the device since then; empty: not known
 
   bool operator==(const DeviceUser&) const = default;
 };

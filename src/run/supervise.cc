@@ -195,6 +195,8 @@ Result<bool> VmSupervisor::serve_starter() {
     done = write_state(spec_.runtime_directory, state_);
   } else if (const Json* devices = request->find("devices")) {
     done = keep(*devices);
+  } else if (request->find("reservations") != nullptr) {
+    std::ranges::move(starter_.take_descriptors(), std::back_inserter(reservations_));
   } else if (const Json* launch_request = request->find("launch")) {
     done = launch(*launch_request);
     if (done) answer.set("qemu", *to_json(state_).find("qemu"));
@@ -215,9 +217,6 @@ Result<bool> VmSupervisor::serve_starter() {
 }
 
 Result<void> VmSupervisor::keep(const Json& devices) {
-  for (OwnedFd& reservation : starter_.take_descriptors()) {
-    reservations_.push_back(std::move(reservation));
-  }
   if (const Json::Array* names = devices.as_array()) {
     for (const Json& name : *names) {
       if (name.as_string() != nullptr) state_.devices.push_back(*name.as_string());

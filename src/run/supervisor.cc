@@ -132,13 +132,17 @@ Result<void> Supervisor::announce(const VgpuRecord& vgpu) {
   return {};
 }
 
-Result<void> Supervisor::keep(const std::vector<std::string>& devices,
-                              const std::vector<OwnedFd>& reservations) {
+Result<void> Supervisor::keep(const std::vector<std::string>& devices) {
   Json names = Json::array();
   for (const std::string& device : devices) names.push_back(device);
+  TRY(ask(Json::object({{"devices", std::move(names)}})));
+  return {};
+}
+
+Result<void> Supervisor::keep_reservations(const std::vector<OwnedFd>& reservations) {
   std::vector<int> descriptors;
   for (const OwnedFd& reservation : reservations) descriptors.push_back(reservation.get());
-  TRY(channel_.send(Json::object({{"devices", std::move(names)}}), descriptors));
+  TRY(channel_.send(Json::object({{"reservations", descriptors.size()}}), descriptors));
   TRY(answer());
   return {};
 }

@@ -53,10 +53,10 @@ class Supervisor {
   // back however the VM ends.
   Result<void> announce(const VgpuRecord& vgpu);
 
-  // Writes down which devices of the host the VM has, and keeps their reservations (reservation.h):
-  // they last as long as the supervisor or QEMU.
-  Result<void> keep(const std::vector<std::string>& devices,
-                    const std::vector<OwnedFd>& reservations);
+  // Writes down which PCI devices of the host the VM has.
+  Result<void> keep(const std::vector<std::string>& devices);
+  // Keeps reservations (reservation.h): they last as long as the supervisor or QEMU.
+  Result<void> keep_reservations(const std::vector<OwnedFd>& reservations);
 
   // Returns when QEMU's monitor has answered. If it does not, all is cleared away already and the
   // error carries QEMU's own words.

@@ -67,13 +67,22 @@ class PciDevices(LaptopTest):
     def runTest(self):
         """For python(), which is no test."""
 
+    @property
+    def before(self):
+        """The machine as it was before the first test: every test leaves it so."""
+        if PciDevices.first_seen is None:
+            PciDevices.first_seen = self.machine()
+        return PciDevices.first_seen
+
+    first_seen = None
+
     def setUp(self):
-        self.before = self.machine()
+        self.started = set()
+        self.assertTrue(self.before)
 
     def tearDown(self):
-        for name in ("first", "second", "card", "pair"):
+        for name in self.started:
             self.laptop_cleave("vm", "kill", f"/tmp/{name}.toml")
-        self.laptop_cleave("vm", "give-back")
         self.assertEqual(self.machine(), self.before, "the host has back what it had")
 
     def machine(self):
@@ -95,6 +104,7 @@ print(json.dumps({
         return self.machine()["devices"].get(address, [None])[0]
 
     def start(self, name, *words, expected_status=0):
+        self.started.add(name)
         return self.laptop_json("vm", "start", f"/tmp/{name}.toml", *words,
                                 expected_status=expected_status)
 
@@ -111,6 +121,7 @@ print(json.dumps({
         refused = self.refusal("second", status=3)
         self.assertIn("the VM first", refused)
         stopped = self.laptop_json("vm", "kill", "/tmp/first.toml")
+        self.started.remove("first")
         self.assertEqual(len(stopped["given_back"]), 2)
         self.assertNotIn("0000:01:00.1", self.machine()["devices"])
 
@@ -121,6 +132,9 @@ print(json.dumps({
         self.assertEqual([self.driver(function) for function in functions], ["vfio-pci"] * 2)
         started = [self.start(name)["devices"] for name in ("first", "second")]
         self.assertEqual(started, [[function] for function in functions])
+        listed = self.laptop_cleave("devices").stdout
+        self.assertIn("the VM first", listed)
+        self.assertIn("the VM second", listed)
         other = self.laptop_cleave("vgpu", "create", "--parent", FUNCTIONS, "--functions", "3")
         self.assertEqual(other.returncode, 1, other.stdout + other.stderr)
         busy = self.laptop_cleave("vgpu", "remove", FUNCTIONS)
@@ -128,6 +142,7 @@ print(json.dumps({
         self.assertIn("the VM first", busy.stderr)
         for name in ("first", "second"):
             self.laptop_json("vm", "kill", f"/tmp/{name}.toml")
+            self.started.remove(name)
         self.assertEqual([self.driver(function) for function in functions], ["vfio-pci"] * 2)
         self.laptop_json("vgpu", "remove", FUNCTIONS)
 
@@ -170,6 +185,7 @@ print(json.dumps({
         return self.refusal("other", status=3)
 
     def test_a_group_goes_as_a_whole_and_the_plan_says_so(self):
+        self.started.add("pair")
         shown = self.laptop_cleave("vm", "start", "/tmp/pair.toml")
         self.assertEqual(shown.returncode, 0, shown.stdout + shown.stderr)
         self.assertIn("same IOMMU group", shown.stdout)

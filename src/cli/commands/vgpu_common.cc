@@ -5,6 +5,7 @@
 
 #include "app/owner.h"
 #include "app/vgpu.h"
+#include "app/vm_reservations.h"
 #include "base/format.h"
 #include "cli/render/translate.h"
 
@@ -27,6 +28,8 @@ Result<ChangeableHost> change_host(CommandContext& context) {
                         .transactions = Transactions(*host, TRY(state_directory(*host))),
                         .dry_run = context.arguments().has("--dry-run")};
   change.transactions.wait_for_others(kVgpuPatience);
+  // For VMs that are started without root on what is made now.
+  if (host->is_live() && host->user_id() == 0 && !change.dry_run) TRY(prepare_reservations());
   return change;
 }
 

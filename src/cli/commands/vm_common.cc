@@ -1,6 +1,6 @@
 #include "cli/commands/vm_common.h"
 
-#include "app/vm_pci.h"
+#include "app/give_back.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/render/translate.h"

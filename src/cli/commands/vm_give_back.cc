@@ -1,5 +1,5 @@
 // cleave vm give-back: what ended VMs had of the host's devices. systemd calls it at a VM's end.
-#include "app/vm_pci.h"
+#include "app/give_back.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"

@@ -37,7 +37,11 @@ std::string clock_text(std::uint64_t seconds) {
 std::string users_text(const std::vector<DeviceUser>& users) {
   std::vector<std::string> all;
   for (const DeviceUser& user : users) {
-    const std::string process = format("{} ({})", user.process_id, printable(user.command));
+    std::string process = format("{} ({})", user.process_id, printable(user.command));
+    if (!user.vm.empty()) {
+      process = translate(Message(N_("the VM {vm}, process {process}"),
+                                  {{"vm", printable(user.vm)}, {"process", process}}));
+    }
     all.push_back(user.since
                       ? translate(Message(N_("{process} since {time}"),
                                           {{"process", process}, {"time", time_text(*user.since)}}))
@@ -51,6 +55,7 @@ Json users_json(const std::vector<DeviceUser>& users) {
   for (const DeviceUser& user : users) {
     all.push_back(Json::object({{"process_id", user.process_id},
                                 {"command", printable(user.command)},
+                                {"vm", user.vm.empty() ? Json() : Json(printable(user.vm))},
                                 {"since", user.since ? Json(*user.since) : Json()}}));
   }
   return all;
