@@ -67,9 +67,13 @@ void silence(CLI::App& app) {
   app.allow_extras();
 }
 
+// The library's options cost more than everything else at a start of cleave, and there are hundreds
+// of them. A command whose name is not among the words cannot be meant: its branch is not built.
 class Tree {
  public:
-  explicit Tree(const std::vector<Command>& commands) : commands_(commands) {
+  // `arguments`: what stands before "--".
+  Tree(const std::vector<Command>& commands, const std::vector<std::string>& arguments)
+      : commands_(commands), typed_(arguments.begin(), arguments.end()) {
     silence(root_);
     root_.require_subcommand(0, 1);
     Leaf& top = leaves_.emplace_back();
@@ -105,11 +109,13 @@ class Tree {
     CLI::App* parent = &root_;
     const std::vector<std::string_view> parts = words(command.name);
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+      if (!typed_.contains(parts[i])) return;
       const std::string group(parts[i]);
       CLI::App*& known = groups_[group];
       if (known == nullptr) known = add_group(*parent, group);
       parent = known;
     }
+    if (!typed_.contains(parts.back())) return;
     Leaf& leaf = leaves_.emplace_back();
     leaf.command = &command;
     leaf.app = parent->add_subcommand(std::string(parts.back()));
@@ -273,6 +279,7 @@ class Tree {
   }
 
   const std::vector<Command>& commands_;
+  std::set<std::string, std::less<>> typed_;
   CLI::App root_;
   std::map<std::string, CLI::App*> groups_;
   std::deque<Leaf> leaves_;  // the root first, parents before their children
@@ -301,9 +308,10 @@ std::string language_option(const std::vector<std::string>& arguments) {
 Result<Invocation> parse_command_line(const std::vector<std::string>& arguments,
                                       const std::vector<Command>& commands) {
   const auto mark = std::ranges::find(arguments, "--");
+  const std::vector<std::string> before(arguments.begin(), mark);
   const std::vector<std::string> literal(mark == arguments.end() ? mark : mark + 1,
                                          arguments.end());
-  return Tree(commands).parse({arguments.begin(), mark}, literal);
+  return Tree(commands, before).parse(before, literal);
 }
 
 }  // namespace cleave
