@@ -13,17 +13,17 @@ class DevicesInLaptop(LaptopTest):
     def tearDown(self):
         self.laptop_cleave("vgpu", "remove", UUID)
 
-    def devices(self, *words):
+    def listed(self, *words):
         return {device["address"] or device["name"]: device
                 for device in self.laptop_json("devices", *words)["devices"]}
 
     def test_a_vgpu_takes_from_what_is_free(self):
-        before = self.devices()[GPU]
+        before = self.listed()[GPU]
         self.assertEqual((before["kind"], before["ways"][0]), ("gpu", "gvt-g"))
         free = {kind["id"]: kind["available"] for kind in before["mediated"]["types"]}
         self.assertEqual(free, {"i915-GVTg_V5_4": 1, "i915-GVTg_V5_8": 2})
         self.laptop_json("vgpu", "create", "--type", "i915-GVTg_V5_4", "--uuid", UUID)
-        after = self.devices("10000:00:02.0")[GPU]
+        after = self.listed("10000:00:02.0")[GPU]
         self.assertEqual({kind["available"] for kind in after["mediated"]["types"]}, {0})
         made = after["mediated"]["vgpus"][0]
         self.assertEqual((made["uuid"], made["state"], made["users"]), (UUID, "free", []))
@@ -31,7 +31,7 @@ class DevicesInLaptop(LaptopTest):
 
     def test_who_has_a_vgpu_open_and_since_when(self):
         self.laptop_json("vgpu", "create", "--type", "i915-GVTg_V5_8", "--uuid", UUID)
-        group = self.devices()[GPU]["mediated"]["vgpus"][0]["iommu_group"]
+        group = self.listed()[GPU]["mediated"]["vgpus"][0]["iommu_group"]
         # The process that has the group open is the shell itself; it looks while it has it.
         looked = self.run_in_laptop(
             "sh", "-c", f"exec 9<>/dev/vfio/{group}; date +%s; cleave devices --json")
@@ -46,7 +46,7 @@ class DevicesInLaptop(LaptopTest):
 
     def test_a_root_that_hides_its_disk_makes_controllers_unknown(self):
         """The laptop's root is an overlay: nobody can say which disk is below it."""
-        disks = [each for each in self.devices().values() if each["kind"] == "disk"]
+        disks = [each for each in self.listed().values() if each["kind"] == "disk"]
         self.assertNotEqual(disks, [])
         for device in disks:
             self.assertEqual(device["whole"]["state"], "unknown", device)
