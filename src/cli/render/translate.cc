@@ -14,6 +14,7 @@ namespace cleave {
 namespace {
 
 constexpr const char* kDomain = "cleave";
+constexpr const char* kSystemDomain = "libc";  // the texts of strerror(3)
 constexpr std::size_t kDefaultWidth = 80;
 
 // The language that the environment asks for, in gettext's order of precedence.
@@ -64,13 +65,12 @@ bool is_wide(char32_t code) {
 
 void choose_language(std::string_view language, const std::string& locale_directory) {
   const std::string wanted = language.empty() ? environment_language() : std::string(language);
-  // Not LC_ALL: the ten categories that are not needed would be ten files read at every start.
-  std::setlocale(LC_CTYPE, "");
+  // Not LC_ALL: what is not needed would be eleven files read at every start. Nor LC_CTYPE, of
+  // which gettext takes only the character set: ours is UTF-8 everywhere, as it is said below.
   std::setlocale(LC_MESSAGES, "");
   // A language whose locale is not generated on this machine still gets its sentences: gettext
   // needs any locale but "C", and LANGUAGE then names the catalogue.
   if (!language.empty() || std::string_view(std::setlocale(LC_MESSAGES, nullptr)) == "C") {
-    std::setlocale(LC_CTYPE, "C.UTF-8");
     std::setlocale(LC_MESSAGES, "C.UTF-8");
     if (!language.empty() || wanted.starts_with("ko")) {
       const std::string name = wanted.substr(0, wanted.find_first_of("_.@"));
@@ -79,6 +79,7 @@ void choose_language(std::string_view language, const std::string& locale_direct
   }
   ::bindtextdomain(kDomain, locale_directory.c_str());
   ::bind_textdomain_codeset(kDomain, "UTF-8");
+  ::bind_textdomain_codeset(kSystemDomain, "UTF-8");
   ::textdomain(kDomain);
 }
 
@@ -95,7 +96,7 @@ std::string translate(const Error& error) {
   std::string text = "cleave: " + translate(error.message);
   if (error.error_number != 0) {
     while (text.ends_with('.')) text.pop_back();
-    text += ": " + std::string(::dgettext("libc", errno_text(error.error_number).c_str()));
+    text += ": " + std::string(::dgettext(kSystemDomain, errno_text(error.error_number).c_str()));
   }
   if (!error.path.empty() && text.find(error.path) == std::string::npos) {
     text += " (" + error.path + ")";
