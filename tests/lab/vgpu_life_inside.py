@@ -1,7 +1,7 @@
 """Runs inside the virtual laptop and prints what it saw as JSON; vgpu_life_test.py judges it.
 
-usage: vgpu_life_inside.py cycles COUNT | race COUNT | vms COUNT | kill-qemu PARENT TYPE |
-       kill-supervisor PARENT TYPE
+usage: vgpu_life_inside.py cycles COUNT | race COUNT | vms COUNT | function-vms COUNT ADDRESS |
+       kill-qemu PARENT TYPE | kill-supervisor PARENT TYPE
 """
 import json
 import os
@@ -12,6 +12,7 @@ import time
 import uuid
 
 DEVICES = "/sys/bus/mdev/devices"
+PCI_DEVICES = "/sys/bus/pci/devices"
 STATE = "/var/lib/cleave"
 RUNTIME = "/run/cleave"
 PARENT, TYPE = "mdpy", "mdpy-vga"
@@ -59,6 +60,7 @@ def count_files(top):
 def snapshot():
     return {
         "devices": len(os.listdir(DEVICES)),
+        "pci_devices": len(os.listdir(PCI_DEVICES)),
         "nodes": len(os.listdir("/dev/vfio")),
         # The first number: allocated handles (Documentation/admin-guide/sysctl/fs.rst, file-nr).
         "open_files": number_in("/proc/sys/fs/file-nr"),
@@ -115,18 +117,37 @@ def wait_until(condition):
     return time.monotonic() - begin
 
 
-def vms(count):
-    path = define_vm("again", PARENT, TYPE)
+def define_function_vm(name, address):
+    path = f"/run/{name}.toml"
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f'accelerator = "tcg"\nmemory = "64M"\ncpus = 1\n[gpu]\nway = "sr-iov"\n'
+                   f'parent = "{address}"\n[display]\ntype = "none"\n')
+    return path
+
+
+def start_and_kill(path, count):
+    """What a VM took must be free again before the next begins; the first one is no measure."""
+    at_rest = [len(os.listdir(PCI_DEVICES)), len(os.listdir(DEVICES))]
 
     def once():
         must("vm", "start", path)
         must("vm", "kill", path)
-        wait_until(lambda: not os.listdir(DEVICES) and not processes("cleave"))
+        if wait_until(lambda: [len(os.listdir(PCI_DEVICES)), len(os.listdir(DEVICES))] == at_rest
+                      and not processes("cleave")) is None:
+            sys.exit(f"the VM is gone, its device or its supervisor is not: {snapshot()}")
     once()
     before = snapshot()
     for _ in range(count):
         once()
     return {"before": before, "after": snapshot()}
+
+
+def vms(count):
+    return start_and_kill(define_vm("again", PARENT, TYPE), count)
+
+
+def function_vms(count, address):
+    return start_and_kill(define_function_vm("function", address), count)
 
 
 def owner_of_the_only_device():
@@ -179,6 +200,8 @@ def main():
     what, *words = sys.argv[1:]
     if what in ("cycles", "race", "vms"):
         result = {"cycles": cycles, "race": race, "vms": vms}[what](int(words[0]))
+    elif what == "function-vms":
+        result = function_vms(int(words[0]), words[1])
     else:
         result = {"kill-qemu": kill_qemu, "kill-supervisor": kill_supervisor}[what](*words)
     print(json.dumps(result))

@@ -1,4 +1,5 @@
-"""The life of vGPUs: made and removed again and again, by many at once, by VMs that are killed.
+"""The life of vGPUs: made and removed again and again, by many at once, by VMs that are killed;
+and of virtual functions.
 
 Without CLEAVE_LONG the counts are small; tests/lab/CMakeLists.txt sets it for the test
 lab.vgpu_life_long.
@@ -14,6 +15,7 @@ INSIDE = str(pathlib.Path(__file__).resolve().parent / "vgpu_life_inside.py")
 LONG = "CLEAVE_LONG" in os.environ
 CYCLES = 1000 if LONG else 10
 VMS = 100 if LONG else 3
+FUNCTION_VMS = 30 if LONG else 2
 RACERS = 200 if LONG else 24
 INSTANCES = 8
 PARENTS = {"mtty": "mtty-1", "mdpy": "mdpy-vga", "mbochs": "mbochs-small", "10000:00:02.0": "i915-GVTg_V5_8"}
@@ -23,9 +25,7 @@ OPEN_FILES_NOISE = 64
 KERNEL_KB_NOISE = 8192
 
 
-class Life(LaptopTest):
-    module_parameters = (f"mdpy.count={INSTANCES}",)
-
+class LifeTest(LaptopTest):
     def inside(self, *words):
         done = self.run_in_laptop("python3", INSIDE, *map(str, words), timeout=3000)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -34,12 +34,16 @@ class Life(LaptopTest):
     def assert_nothing_leaks(self, seen):
         before, after = seen["before"], seen["after"]
         print(f"\n  before {before}\n  after  {after}")
-        for what in ("devices", "nodes", "programs", "runtime_files"):
+        for what in ("devices", "pci_devices", "nodes", "programs", "runtime_files"):
             self.assertEqual(after[what], before[what], what)
         # The last journal, and the one that the next transaction forgets.
         self.assertLessEqual(after["state_files"], before["state_files"] + 2)
         self.assertLess(after["open_files"], before["open_files"] + OPEN_FILES_NOISE)
         self.assertLess(after["kernel_kb"], before["kernel_kb"] + KERNEL_KB_NOISE)
+
+
+class Life(LifeTest):
+    module_parameters = (f"mdpy.count={INSTANCES}",)
 
     def test_making_and_removing_leaves_nothing(self):
         self.assert_nothing_leaks(self.inside("cycles", CYCLES))
@@ -101,6 +105,20 @@ class Life(LaptopTest):
                          "what the VM did not make it does not remove")
         removed = self.laptop_cleave("vgpu", "remove", uuid)
         self.assertEqual(removed.returncode, 0, removed.stderr)
+
+
+class FunctionLife(LifeTest):
+    """The same of virtual functions: each VM has one made, bound to vfio-pci, and taken away."""
+
+    FUNCTIONS = "0000:01:00.0"
+    devices = ("pcie-root-port,id=port1,chassis=1,slot=1", "nvme-subsys,id=subsystem",
+               "nvme,serial=1,subsys=subsystem,bus=port1,sriov_max_vfs=4,sriov_vq_flexible=8,"
+               "sriov_vi_flexible=4")
+
+    def test_starting_and_stopping_vms_leaves_nothing(self):
+        loaded = self.run_in_laptop("modprobe", "nvme")
+        self.assertEqual(loaded.returncode, 0, loaded.stderr)
+        self.assert_nothing_leaks(self.inside("function-vms", FUNCTION_VMS, self.FUNCTIONS))
 
 
 if __name__ == "__main__":
