@@ -8,14 +8,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -24,6 +22,7 @@
 #include "base/text.h"
 #include "host/command.h"
 #include "host/journal.h"
+#include "host/replace.h"
 #include "host/signals_wait.h"
 
 namespace cleave {
@@ -55,35 +54,6 @@ std::uint64_t nanoseconds(const timespec& time) {
   if (time.tv_sec < 0) return 0;
   return static_cast<std::uint64_t>(time.tv_sec) * kInASecond +
          static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-// All of `bytes`, whatever the kernel takes at a time. 0 or errno.
-int write_all(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno;
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return 0;
-}
-
-// Copies what a replaced file had beside its bytes. ENOTSUP (no xattrs here) is no error.
-int copy_extended_attributes(int from, int to) {
-  std::array<char, 4096> names{};
-  const ssize_t length = ::flistxattr(from, names.data(), names.size());
-  if (length < 0) return errno == ENOTSUP ? 0 : errno;
-  std::array<char, 65536> value{};  // XATTR_SIZE_MAX, include/uapi/linux/limits.h
-  for (const char* name = names.data(); name < names.data() + length;
-       name += std::strlen(name) + 1) {
-    const ssize_t size = ::fgetxattr(from, name, value.data(), value.size());
-    if (size < 0) return errno;
-    if (::fsetxattr(to, name, value.data(), static_cast<size_t>(size), 0) != 0 &&
-        errno != ENOTSUP) {
-      return errno;
-    }
-  }
-  return 0;
 }
 
 class FileLock final : public HostWriter::Lock {
@@ -172,18 +142,23 @@ class FileHost final : public HostWriter {
   }
 
   [[nodiscard]] Result<std::string> read_link(std::string_view path) const override {
-    const OwnedFd link = TRY(open_below_root(path, O_PATH | O_NOFOLLOW));
+    const Place link = TRY(place_of(path));
     std::array<char, 4096> target{};  // PATH_MAX
-    const ssize_t length = ::readlinkat(link.get(), "", target.data(), target.size());
+    const ssize_t length =
+        ::readlinkat(directory_of(link), link.name.c_str(), target.data(), target.size());
+    if (length >= 0) return std::string(target.data(), static_cast<size_t>(length));
     // A path that is no link answers ENOENT for an O_PATH descriptor (readlink(2)).
-    if (length < 0) return read_error(errno == ENOENT ? EINVAL : errno, path);
-    return std::string(target.data(), static_cast<size_t>(length));
+    const bool is_no_link = errno == ENOENT && link.opened.is_open();
+    return read_error(is_no_link ? EINVAL : errno, path);
   }
 
   [[nodiscard]] Result<FileStatus> status(std::string_view path) const override {
-    const OwnedFd file = TRY(open_below_root(path, O_PATH | O_NOFOLLOW));
+    const Place file = TRY(place_of(path));
     struct stat found{};
-    if (::fstat(file.get(), &found) != 0) return read_error(errno, path);
+    constexpr int kFlags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    if (::fstatat(directory_of(file), file.name.c_str(), &found, kFlags) != 0) {
+      return open_error(errno, path);
+    }
     FileStatus result;
     result.kind = kind_of(found.st_mode);
     result.mode = found.st_mode & 07777U;
@@ -396,6 +371,22 @@ class FileHost final : public HostWriter {
     }
   }
 
+  // A path for calls of the system that take a directory and a name, and follow no link at its end.
+  struct Place {
+    OwnedFd opened;  // of a captured tree: the thing itself, and no name
+    std::string name;
+  };
+
+  // What readers ask most: live, where nothing has to be kept inside, it is one call and not three.
+  [[nodiscard]] Result<Place> place_of(std::string_view path) const {
+    if (live_) return Place{.opened = {}, .name = std::string(path.empty() ? "/" : path)};
+    return Place{.opened = TRY(open_below_root(path, O_PATH | O_NOFOLLOW)), .name = ""};
+  }
+
+  [[nodiscard]] int directory_of(const Place& place) const {
+    return place.opened.is_open() ? place.opened.get() : root_.get();
+  }
+
   // Adds this machine's journal files below `place`. What is there and closed is an error: what the
   // others tell would be an older boot's.
   Result<void> open_journal_files(const std::string& place, std::vector<OwnedFd>& files) const {
@@ -430,33 +421,11 @@ class FileHost final : public HostWriter {
                                    std::uint32_t mode, const OwnedFd& like) {
     const std::string name(base_name(path));
     const std::string temporary = temporary_prefix(name) + std::to_string(::getpid());
-    const int error_number = try_write_beside(directory, name, temporary, content, mode, like);
+    const int error_number =
+        replace_by_new(directory, {.name = name, .temporary = temporary}, content, mode, like);
     if (error_number == 0) return {};
     ::unlinkat(directory, temporary.c_str(), 0);
     return write_error(error_number, path);
-  }
-
-  static std::string temporary_prefix(std::string_view name) { return format(".{}.cleave-", name); }
-
-  // 0 or errno.
-  static int try_write_beside(int directory, const std::string& name, const std::string& temporary,
-                              std::string_view content, std::uint32_t mode, const OwnedFd& like) {
-    const OwnedFd file(::openat(directory, temporary.c_str(),
-                                O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.is_open()) return errno;
-    if (const int error_number = write_all(file.get(), content)) return error_number;
-    struct stat old{};
-    if (like.is_open()) {
-      if (::fstat(like.get(), &old) != 0) return errno;
-      if (::fchown(file.get(), old.st_uid, old.st_gid) != 0) return errno;
-      if (const int error_number = copy_extended_attributes(like.get(), file.get())) {
-        return error_number;
-      }
-    }
-    if (::fchmod(file.get(), like.is_open() ? old.st_mode & 07777U : mode) != 0) return errno;
-    if (::fsync(file.get()) != 0) return errno;
-    if (::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) return errno;
-    return ::fsync(directory) == 0 ? 0 : errno;
   }
 
   Result<void> unlink_below(std::string_view path, int flags, Durability durability) {
