@@ -108,8 +108,9 @@ bool makes(const Change& change, const std::string& uuid) {
 
 }  // namespace
 
-Result<VgpuView> view_vgpus(const HostReader& host, VgpuDetail detail) {
-  Facts facts = read_vgpu_facts(host, detail);
+Result<VgpuView> view_vgpus(const HostReader& host, VgpuDetail detail,
+                            const std::optional<std::string>& only) {
+  Facts facts = read_vgpu_facts(host, detail, only.transform(parent_name));
   if (detail != VgpuDetail::None) name_users(host, facts);
   if (const Unreadable* why = facts.mdev_parents.unreadable()) return unreadable_error(*why);
   if (const Unreadable* why = facts.mediated_devices.unreadable()) return unreadable_error(*why);

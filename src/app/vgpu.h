@@ -39,8 +39,10 @@ struct VgpuView {
 // many VMs, are at it at once.
 inline constexpr std::chrono::seconds kVgpuPatience(30);
 
-// Denied or Io if the parents or devices could not be read; none at all is no error.
-Result<VgpuView> view_vgpus(const HostReader& host, VgpuDetail detail = VgpuDetail::All);
+// Denied or Io if the parents or devices could not be read; none at all is no error. `only` as
+// read_vgpu_facts() takes it, or as a person types it.
+Result<VgpuView> view_vgpus(const HostReader& host, VgpuDetail detail = VgpuDetail::All,
+                            const std::optional<std::string>& only = std::nullopt);
 
 struct CreateRequest {
   std::optional<std::string> parent;  // default: the only GPU

@@ -15,14 +15,12 @@ std::string names_of(const std::vector<VgpuParent>& parents) {
   return join(names, ", ");
 }
 
-// The name as the machine has it: PCI addresses may be given without their domain. A name that is
-// not there is left to the way, which knows why.
+}  // namespace
+
 std::string parent_name(const std::string& name) {
   const auto address = parse_pci_address(name);
   return address ? to_text(*address) : name;
 }
-
-}  // namespace
 
 const PciDevice* find_pci_device(const Facts& facts, const PciAddress& address) {
   const auto* devices = facts.pci_devices.value();

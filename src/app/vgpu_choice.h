@@ -13,6 +13,10 @@ namespace cleave {
 // Null if there is none of that address, or the devices could not be read.
 const PciDevice* find_pci_device(const Facts& facts, const PciAddress& address);
 
+// The name as the machine has it: PCI addresses may be given without their domain. A name that is
+// not there is left to the way, which knows why.
+std::string parent_name(const std::string& name);
+
 // Null if it is not registered.
 const VgpuParent* find_parent(const VgpuView& view, const std::string& name);
 

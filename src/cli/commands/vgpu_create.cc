@@ -20,7 +20,7 @@ Result<CreateRequest> request_of(const Arguments& arguments) {
 
 Result<PreparedCreate> prepare(const HostReader& host, const Arguments& arguments) {
   const CreateRequest request = TRY(request_of(arguments));
-  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None));
+  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None, request.parent));
   return prepare_create(view, request);
 }
 

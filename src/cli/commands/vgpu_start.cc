@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/vgpu_choice.h"
 #include "app/vgpu_definition.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
@@ -51,9 +52,7 @@ Result<std::vector<MdevDefinition>> wanted(const VgpuView& view, const Arguments
     return std::vector{TRY(defined_vgpu(*view.facts, *uuid))};
   }
   std::vector<MdevDefinition> definitions = TRY(vgpu_definitions(*view.facts));
-  std::optional<std::string> parent = arguments.get("--parent");
-  const auto address = parse_pci_address(parent.value_or(""));
-  if (address) parent = to_text(*address);
+  const auto parent = arguments.get("--parent").transform(parent_name);
   std::erase_if(definitions, [&](const MdevDefinition& definition) {
     return !definition.starts_by_itself || (parent && definition.parent != *parent);
   });
@@ -70,7 +69,7 @@ Result<void> check_usage(const Arguments& arguments) {
 }
 
 Result<std::vector<PreparedStart>> prepare(const HostReader& host, const Arguments& arguments) {
-  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None));
+  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None, arguments.get("--parent")));
   std::vector<PreparedStart> prepared;
   for (const MdevDefinition& definition : TRY(wanted(view, arguments))) {
     prepared.push_back(prepare_start(view, definition));

@@ -1,4 +1,6 @@
 // Mediated devices and their parents. ABI: Documentation/ABI/testing/sysfs-bus-vfio-mdev.
+#include <algorithm>
+
 #include "facts/readers/readers.h"
 
 namespace cleave {
@@ -50,10 +52,9 @@ Result<MediatedDevice> read_mediated_device(const HostReader& host, const std::s
 // cannot be read makes the whole list unreadable, because nobody can say what it was.
 template <typename Thing>
 Fact<std::vector<Thing>> read_all(const HostReader& host, const std::string& directory,
-                                  const std::string& subsystem,
+                                  const Fact<std::vector<std::string>>& names,
                                   Result<Thing> (*read_one)(const HostReader&,
                                                             const std::string&)) {
-  const auto names = read_names_fact(host, directory, subsystem);
   if (names.unreadable() != nullptr) return *names.unreadable();
   if (names.is_absent()) return {Absent{}, directory};
   std::vector<Thing> things;
@@ -70,12 +71,17 @@ Fact<std::vector<Thing>> read_all(const HostReader& host, const std::string& dir
 
 }  // namespace
 
-Fact<std::vector<MdevParent>> read_mdev_parents(const HostReader& host) {
-  return read_all<MdevParent>(host, kParents, "/sys/class", read_parent);
+Fact<std::vector<MdevParent>> read_mdev_parents(const HostReader& host,
+                                                const std::optional<std::string>& only) {
+  auto names = read_names_fact(host, kParents, "/sys/class");
+  const std::vector<std::string> all = names.value_or({});
+  if (only && std::ranges::find(all, *only) != all.end()) names = {{*only}, kParents};
+  return read_all<MdevParent>(host, kParents, names, read_parent);
 }
 
 Fact<std::vector<MediatedDevice>> read_mediated_devices(const HostReader& host) {
-  return read_all<MediatedDevice>(host, kDevices, "/sys/bus", read_mediated_device);
+  const auto names = read_names_fact(host, kDevices, "/sys/bus");
+  return read_all<MediatedDevice>(host, kDevices, names, read_mediated_device);
 }
 
 }  // namespace cleave

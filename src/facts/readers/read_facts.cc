@@ -92,11 +92,12 @@ Facts read_facts(const HostReader& host, const FactPlaces& places) {
   return facts;
 }
 
-Facts read_vgpu_facts(const HostReader& host, VgpuDetail detail) {
+Facts read_vgpu_facts(const HostReader& host, VgpuDetail detail,
+                      const std::optional<std::string>& only) {
   Facts facts;
   facts.is_live = host.is_live();
   facts.is_root = read_is_root(host);
-  facts.mdev_parents = read_mdev_parents(host);
+  facts.mdev_parents = read_mdev_parents(host, only);
   facts.pci_devices = detail == VgpuDetail::All
                           ? read_pci_devices(host)
                           : read_pci_devices_of(host, names_of(facts.mdev_parents));

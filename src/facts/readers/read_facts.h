@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,9 @@ enum class VgpuDetail : std::uint8_t {
 
 // What making and removing vGPUs needs, and nothing else: devices, parents with their types, vGPUs
 // with their users, definitions. Not for a diagnosis, to which what was not read looks absent.
-Facts read_vgpu_facts(const HostReader& host, VgpuDetail detail = VgpuDetail::All);
+// `only`: whoever asks needs no other parent, where this one is there.
+Facts read_vgpu_facts(const HostReader& host, VgpuDetail detail = VgpuDetail::All,
+                      const std::optional<std::string>& only = std::nullopt);
 
 // The same, and what the host itself uses its devices for (`host_uses`, displays).
 Facts read_device_facts(const HostReader& host);

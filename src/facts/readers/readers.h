@@ -49,7 +49,10 @@ Fact<std::vector<PciDevice>> read_pci_devices_of(const HostReader& host,
                                                  const std::vector<std::string>& names);
 
 // mdev.cc
-Fact<std::vector<MdevParent>> read_mdev_parents(const HostReader& host);
+// Of `only`, if there is such a parent, and then of no other: each has a file for each of a dozen
+// types.
+Fact<std::vector<MdevParent>> read_mdev_parents(
+    const HostReader& host, const std::optional<std::string>& only = std::nullopt);
 Fact<std::vector<MediatedDevice>> read_mediated_devices(const HostReader& host);
 
 // Release, version and command line; configuration and modules have readers of their own.

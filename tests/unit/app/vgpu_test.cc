@@ -27,7 +27,7 @@ CreateRequest request_of(std::optional<std::string> parent, std::optional<std::s
 }
 
 Result<PreparedCreate> prepare(const MemoryHost& host, const CreateRequest& request) {
-  const VgpuView view = TRY(view_vgpus(host));
+  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None, request.parent));
   return prepare_create(view, request);
 }
 

@@ -52,6 +52,13 @@ TEST(Parse, AWordThatIsAlsoACommandIsStillAName) {
   EXPECT_EQ(parsed({"vm", "show", "doctor"}).arguments.get("NAME"), "doctor");
 }
 
+TEST(Parse, ACommandThatIsNamedOnlyBehindTheDashesIsNotMeant) {
+  EXPECT_EQ(english(refused({"vm", "--", "show"}).message), english(refused({"vm"}).message));
+  const Invocation invocation = parsed({"lab", "run", "--", "vm", "list"});
+  EXPECT_STREQ(invocation.command->name, "lab run");
+  EXPECT_EQ(parsed({"doctor", "--from", "vm"}).arguments.get("--from"), "vm");
+}
+
 TEST(Parse, EverythingBehindTheDashesBelongsToTheLastPositional) {
   const Invocation invocation =
       parsed({"lab", "run", "--get", "a", "--get", "b:c", "--", "ls", "-la", "--json", "vm"});

@@ -162,6 +162,14 @@ TEST(Readers, AnInstanceCountThatIsNoNumberIsUnreadable) {
   EXPECT_EQ(parents.value()->front().types[1].available_instances.value_or(9), 2U);
 }
 
+TEST(Readers, OneParentIsReadWithoutTheOthersIfItIsThere) {
+  const MemoryHost host = testing::load_machine("mtty-mdpy-mbochs");
+  const auto parents = read_mdev_parents(host, "mdpy");
+  ASSERT_EQ(parents.value_or({}).size(), 1U);
+  EXPECT_EQ(parents.value()->front().name, "mdpy");
+  EXPECT_EQ(read_mdev_parents(host, "mdpy-2").value_or({}).size(), 3U);
+}
+
 TEST(Readers, ADeviceOpenedThroughIommufdHasUsersToo) {
   MemoryHost host = testing::load_machine("comet-lake-one-v5-4-used");
   const std::string device =
