@@ -36,7 +36,9 @@ class LaptopTest(unittest.TestCase):
 
     def run_in_laptop(self, *argv, fetch=(), timeout=300):
         gets = [word for path in fetch for word in ("--get", path)]
-        return cleave("lab", "run", "--name", self.name, *gets, "--", *argv, timeout=timeout)
+        # The laptop ends a command of its own accord, and tells why; this process waits a bit longer.
+        return cleave("lab", "run", "--name", self.name, "--limit", str(timeout), *gets, "--", *argv,
+                      timeout=timeout + 30)
 
     def laptop_cleave(self, *words, **options):
         return self.run_in_laptop("cleave", *words, **options)
