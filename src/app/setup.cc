@@ -208,6 +208,11 @@ Result<Plan> plan_of(const HostReader& host, const PreparedSetup& setup,
       plan.changes.push_back(std::move(change));
     }
   }
+  if (setup.preparation.sees_to_suspends) {
+    for (Change& change : TRY(sleep_unit_changes(host, program))) {
+      plan.changes.push_back(std::move(change));
+    }
+  }
   for (Change& change : kernel_hook_changes(host, program)) {
     plan.changes.push_back(std::move(change));
   }

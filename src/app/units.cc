@@ -1,6 +1,7 @@
 #include "app/units.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/format.h"
@@ -26,6 +27,55 @@ std::string vgpus_unit(const std::string& program) {
       "ExecStart={} vgpu start --parent %i\n"
       "TimeoutStartSec=1min\n",
       program);
+}
+
+constexpr const char* kSleepUnit = "/etc/systemd/system/cleave-sleep.service";
+constexpr const char* kSleepDropIn = "/etc/systemd/system/sleep.target.d/90-cleave.conf";
+
+// systemd-suspend.service and its like require sleep.target and come after it; a unit that it
+// requires may thus refuse, which nothing in /usr/lib/systemd/system-sleep can (systemd-sleep
+// ignores how those end). The unit is over when sleep.target is, after the wake-up; ExecStopPost=
+// runs after a refusal, too. Without the program there is nothing to ask, and the host sleeps.
+std::string sleep_unit(const std::string& program) {
+  return format(
+      "# Written by `cleave setup`: what running VMs need before and after a suspend.\n"
+      "[Unit]\n"
+      "Description=Ask virtual machines before the host is suspended\n"
+      "StopWhenUnneeded=yes\n"
+      "ConditionFileIsExecutable={}\n"
+      "\n"
+      "[Service]\n"
+      "Type=oneshot\n"
+      "RemainAfterExit=yes\n"
+      "ExecStart={} sleep before\n"
+      "ExecStopPost={} sleep after\n"
+      "TimeoutStartSec=3min\n"
+      "TimeoutStopSec=2min\n",
+      program.substr(1, program.size() - 2), program, program);  // a condition has no quotes
+}
+
+constexpr const char* kSleepRequirement =
+    "# Written by `cleave setup`.\n"
+    "[Unit]\n"
+    "Requires=cleave-sleep.service\n"
+    "After=cleave-sleep.service\n";
+
+// systemd has read its units already. Undone in front of everything else, it comes last there.
+Change reload_change(bool when_undone) {
+  const std::vector<std::string> argv = {"systemctl", "daemon-reload"};
+  Change change;
+  change.id = when_undone ? "sleep.reload-undone" : "sleep.reload";
+  change.summary = {N_("Have systemd read its units again")};
+  change.effect = when_undone ? RunCommand{.argv = {}, .undo_argv = argv}
+                              : RunCommand{.argv = argv, .undo_argv = {}};
+  return change;
+}
+
+std::optional<Change> unit_change(const HostReader& host, const char* path, std::string text) {
+  const Result<std::string> before = host.read_file(path);
+  if (before && *before == text) return std::nullopt;
+  return own_file_change("sleep.unit", {N_("Ask VMs before the host is suspended")}, path,
+                         std::move(text), before ? content_hash(*before) : kAbsentFile);
 }
 
 }  // namespace
@@ -73,6 +123,22 @@ Result<std::vector<Change>> vgpus_unit_changes(const HostReader& host, const std
       N_("A vGPU is gone when the machine is switched off. Those that you define with “cleave vgpu "
          "define --auto” are made again at every start.")};
   changes.push_back(std::move(change));
+  return changes;
+}
+
+Result<std::vector<Change>> sleep_unit_changes(const HostReader& host, const std::string& program) {
+  std::vector<Change> changes;
+  if (!is_started_by_systemd(host)) return changes;
+  for (auto change : {unit_change(host, kSleepUnit, sleep_unit(TRY(unit_program(program)))),
+                      unit_change(host, kSleepDropIn, kSleepRequirement)}) {
+    if (change) changes.push_back(*std::move(change));
+  }
+  if (changes.empty()) return changes;
+  changes.front().reason = {
+      N_("A suspend can take away what a VM has of a GPU. A VM is paused, shut down or spared the "
+         "suspend, as its definition says (on_suspend) or its GPU needs.")};
+  changes.insert(changes.begin(), reload_change(true));
+  changes.push_back(reload_change(false));
   return changes;
 }
 

@@ -28,6 +28,10 @@ Change own_file_change(const char* id, Message summary, std::string path, std::s
 // there.
 Result<std::vector<Change>> vgpus_unit_changes(const HostReader& host, const std::string& program);
 
+// What asks VMs before the host sleeps and puts them right afterwards (app/sleep.h): a unit that
+// sleep.target requires, so that its refusal is one. Empty if it is there.
+Result<std::vector<Change>> sleep_unit_changes(const HostReader& host, const std::string& program);
+
 // Whether anything does that on this machine: cleave's unit or mdevctl.
 bool vgpus_come_back(const HostReader& host);
 

@@ -165,7 +165,8 @@ bool is_there_as_defined(const VgpuView& view, const MdevDefinition& definition)
          device->type_id == definition.type;
 }
 
-Result<PreparedCreate> creation_of(const VgpuView& view, const MdevDefinition& definition) {
+Result<PreparedCreate> creation_of(const VgpuView& view, const MdevDefinition& definition,
+                                   const std::optional<Owner>& owner = std::nullopt) {
   if (!definition.problem.empty()) {
     return error_of(ErrorCode::Malformed,
                     {N_("{path} cannot be understood: {problem}"),
@@ -174,7 +175,7 @@ Result<PreparedCreate> creation_of(const VgpuView& view, const MdevDefinition& d
   PreparedCreate prepared = TRY(prepare_create(view, {.parent = definition.parent,
                                                       .type = definition.type,
                                                       .uuid = definition.uuid,
-                                                      .owner = std::nullopt}));
+                                                      .owner = owner}));
   if (!prepared.plan.empty()) add_attributes(prepared.plan, definition);
   return prepared;
 }
@@ -295,8 +296,9 @@ const char* vgpu_start_name(VgpuStart state) {
   return "refused";
 }
 
-PreparedStart prepare_start(const VgpuView& view, const MdevDefinition& definition) {
-  return {.definition = definition, .create = creation_of(view, definition)};
+PreparedStart prepare_start(const VgpuView& view, const MdevDefinition& definition,
+                            const std::optional<Owner>& owner) {
+  return {.definition = definition, .create = creation_of(view, definition, owner)};
 }
 
 Result<std::vector<StartedVgpu>> start_vgpus(HostWriter& host, Transactions& transactions,

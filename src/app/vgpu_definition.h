@@ -78,7 +78,9 @@ struct PreparedStart {
   // plan is empty if the vGPU is there.
   Result<PreparedCreate> create;
 };
-PreparedStart prepare_start(const VgpuView& view, const MdevDefinition& definition);
+// `owner`: whom the vGPU is given to.
+PreparedStart prepare_start(const VgpuView& view, const MdevDefinition& definition,
+                            const std::optional<Owner>& owner = std::nullopt);
 
 // Makes vGPUs as they are defined, in their order and in one transaction. A refusal is an outcome,
 // and the others are made; the error is what keeps every vGPU from being made: no root, a signal.

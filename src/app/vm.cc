@@ -12,12 +12,14 @@
 
 #include "app/give_back.h"
 #include "app/qemu.h"
+#include "app/sleep.h"
 #include "app/vm_gpu.h"
 #include "app/vm_pci.h"
 #include "app/vm_reservations.h"
 #include "apply/transaction.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "host/inhibitor.h"
 #include "run/picture.h"
 #include "run/rfb.h"
 #include "ways/ways.h"
@@ -193,6 +195,17 @@ std::string read_file_as_it_is(const std::string& path, std::size_t limit) {
   return content;
 }
 
+// Until the VM's end, where it stands against a suspend: the supervisor and QEMU keep what is open.
+Result<void> keep_awake(Supervisor& supervisor, const std::string& name,
+                        const SuspendPolicy& policy) {
+  if (policy.action != OnSuspend::Refuse) return {};
+  std::vector<OwnedFd> held;
+  held.push_back(TRY(inhibit_sleep(english(
+      {N_("The virtual machine {name} runs. {reason}"),
+       {{"name", name}, {"reason", english(policy.reason)}}}))));
+  return supervisor.keep({}, held);
+}
+
 // The VM runs whatever comes of this; who has started it is told.
 void see_to_giving_back(HostWriter& host, const LaunchedVm& launched, StartedVm& running) {
   const Result<bool> arranged = give_back_at_the_end(
@@ -302,11 +315,15 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
       .vm_name = vm.name, .definition = request.definition, .runtime_directory = directory};
   if (environment.is_root) spec.credentials = credentials_of(environment.owner);
   spec.memory_lock = memory_lock_for(environment, vm);
+  spec.way = vm.gpu ? vm.gpu->way : "";
+  spec.on_suspend = vm.on_suspend;
   // First of all: it holds the lock, and a process is as large as it was when it was forked.
   Supervisor supervisor = TRY(Supervisor::start(spec));
   for (VmProblem& problem : TRY(check_machine(host, environment, vm, false))) {
     return error_of(problem.code, std::move(problem.message), std::move(problem.remedy));
   }
+  const SuspendPolicy policy = suspend_policy(spec.on_suspend, spec.way, kernel_release(host));
+  const Result<void> awake = keep_awake(supervisor, vm.name, policy);
   Started started(host, TRY(state_directory(host)));
   Result<LaunchedVm> launched = launch(host, environment, request, directory, supervisor, started);
   if (!launched) {
@@ -324,8 +341,11 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
                     .devices = started.addresses,
                     .give_back = GiveBack::Nothing,
                     .no_scope = {},
+                    .on_suspend = policy,
+                    .no_inhibitor = {},
                     .cleaned = supervisor.cleaned(),
                     .supervisor = std::move(supervisor)};
+  if (!awake) running.no_inhibitor = awake.error();
   if (started.devices.changed_anything()) see_to_giving_back(host, *launched, running);
   return running;
 }
@@ -341,6 +361,7 @@ Result<VmReport> vm_status(const VmEnvironment& environment, const std::string& 
   report.runtime_directory = runtime_directory(environment, report.name);
   const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
   report.seen = TRY(observe_vm(report.runtime_directory));
+  report.suspend_mark = suspend_mark(report.runtime_directory, report.seen.state);
   if (!ask_guest || !is_alive(report.seen)) return report;
   Result<QmpClient> monitor =
       QmpClient::connect(join_path(report.runtime_directory, kQmpSocket), std::chrono::seconds(2));

@@ -20,6 +20,7 @@
 #include "vm/command_line.h"
 #include "vm/template.h"
 #include "vm/vm.h"
+#include "ways/suspend.h"
 
 namespace cleave {
 
@@ -105,6 +106,8 @@ struct StartedVm {
   std::vector<std::string> devices;  // PCI devices of the host that the VM has
   GiveBack give_back = GiveBack::Nothing;
   std::optional<Error> no_scope;  // why systemd does not see to it
+  SuspendPolicy on_suspend;
+  std::optional<Error> no_inhibitor;  // why the machine can be suspended, against that
   std::vector<Message> cleaned;   // what an earlier run had left
   Supervisor supervisor;          // tells the end while it is kept
 };
@@ -120,6 +123,7 @@ struct VmReport {
   std::string runtime_directory;
   VmObservation seen;
   std::string guest_status;  // QMP's query-status: "running", "paused"; empty: not asked
+  std::optional<SuspendMark> suspend_mark;  // of this run: what was done for a suspend
 };
 // Clears away what a crash left. `ask_guest`: ask QEMU, too.
 Result<VmReport> vm_status(const VmEnvironment& environment, const std::string& name,

@@ -33,6 +33,7 @@ void merge(Preparation& all, Preparation more) {
     if (!there) all.lines.push_back(std::move(line));
   }
   all.vgpus_come_back = all.vgpus_come_back || more.vgpus_come_back;
+  all.sees_to_suspends = all.sees_to_suspends || more.sees_to_suspends;
   for (Message& remark : more.remarks) all.remarks.push_back(std::move(remark));
 }
 

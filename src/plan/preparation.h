@@ -38,6 +38,8 @@ struct Preparation {
   std::vector<HostLine> lines;
   // vGPUs that are defined are to be there again after every start.
   bool vgpus_come_back = false;
+  // Devices of the host are in VMs, which a suspend of the host has to spare.
+  bool sees_to_suspends = false;
   // What is there and stays, explained; what cleave cannot do for this way and somebody else must.
   std::vector<Message> remarks;
 };

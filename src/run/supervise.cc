@@ -174,6 +174,8 @@ Result<std::vector<Message>> VmSupervisor::take_over() {
   }
   state_.name = spec_.vm_name;
   state_.definition = spec_.definition;
+  state_.way = spec_.way;
+  state_.on_suspend = spec_.on_suspend;
   state_.started_at = ::time(nullptr);
   state_.supervisor = identify_process(static_cast<std::uint32_t>(::getpid()));
   TRY(write_state(spec_.runtime_directory, state_));

@@ -26,6 +26,8 @@ struct SupervisorSpec {
   std::string runtime_directory;  // made (0700) if it is missing and the user may make it
   std::optional<Credentials> credentials{};    // of the VM's user; empty: this one
   std::optional<std::uint64_t> memory_lock{};  // bytes that QEMU may lock
+  std::string way{};                           // for the state
+  std::string on_suspend{};                    // for the state
 };
 
 struct LaunchSpec {
@@ -55,7 +57,8 @@ class Supervisor {
 
   // Writes down which PCI devices of the host the VM has.
   Result<void> keep(const std::vector<std::string>& devices);
-  // Keeps reservations (reservation.h): they last as long as the supervisor or QEMU.
+  // Keeps reservations (reservation.h), or what else is open and is to last as long as the supervisor
+  // or QEMU.
   Result<void> keep_reservations(const std::vector<OwnedFd>& reservations);
 
   // Returns when QEMU's monitor has answered. If it does not, all is cleared away already and the

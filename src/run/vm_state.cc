@@ -21,6 +21,7 @@ constexpr size_t kMaximumLastWords = size_t{4} << 10U;
 constexpr size_t kMaximumLastLines = 20;
 
 constexpr std::array kPhaseNames = {"starting", "running", "ended"};
+constexpr std::array kSuspendNames = {"paused", "stopped"};
 constexpr std::array kEndKindNames = {"guest-shutdown", "host-request", "killed",
                                       "failed",         "never-ran",    "unknown"};
 
@@ -186,6 +187,8 @@ Json to_json(const VmState& state) {
     for (const std::string& device : state.devices) devices.push_back(device);
     json.set("devices", std::move(devices));
   }
+  if (!state.way.empty()) json.set("way", state.way);
+  if (!state.on_suspend.empty()) json.set("on_suspend", state.on_suspend);
   if (state.end) {
     json.set("end", to_json(*state.end));
   }
@@ -215,6 +218,8 @@ Result<VmState> state_from_json(const Json& json) {
       if (device.as_string() != nullptr) state.devices.push_back(printable(*device.as_string()));
     }
   }
+  state.way = printable(json.text_of("way"));
+  state.on_suspend = printable(json.text_of("on_suspend"));
   if (const Json* end = json.find("end")) {
     state.end = TRY(end_from_json(*end));
   }
@@ -307,6 +312,33 @@ Result<VmObservation> observe_vm(const std::string& runtime_directory) {
     if (observation.state.phase == VmPhase::Ended) observation.status = VmStatus::Ended;
   }
   return observation;
+}
+
+Result<void> write_suspend_mark(const std::string& runtime_directory, const SuspendMark& mark) {
+  const Json json =
+      Json::object({{"schema", "cleave.vm-suspend/1"},
+                    {"done", kSuspendNames.at(static_cast<size_t>(mark.done))},
+                    {"qemu", to_json(std::optional<ProcessIdentity>(mark.qemu))}});
+  return save_file(in(runtime_directory, kSuspendFile), to_text(json, 2) + "\n",
+                   Durability::UntilReboot);
+}
+
+std::optional<SuspendMark> suspend_mark(const std::string& runtime_directory,
+                                        const VmState& state) {
+  std::string content;
+  if (read_small_file(in(runtime_directory, kSuspendFile), kMaximumState, content) != 0) {
+    return std::nullopt;
+  }
+  const Result<Json> json = parse_json(content);
+  if (!json || json->text_of("schema") != "cleave.vm-suspend/1") return std::nullopt;
+  const auto done = place_of(kSuspendNames, json->text_of("done"));
+  const auto qemu = identity_of(*json, "qemu");
+  if (!done || !qemu || qemu != state.qemu) return std::nullopt;
+  return SuspendMark{.done = static_cast<SuspendMark::Done>(*done), .qemu = *qemu};
+}
+
+void remove_suspend_mark(const std::string& runtime_directory) {
+  ::unlink(in(runtime_directory, kSuspendFile).c_str());
 }
 
 void remove_runtime_files(const std::string& runtime_directory) {

@@ -27,6 +27,7 @@ inline constexpr const char* kQmpSocket = "qmp.sock";
 inline constexpr const char* kSerialSocket = "serial.sock";
 inline constexpr const char* kVncSocket = "vnc.sock";
 inline constexpr const char* kScreenFile = "screen.ppm";
+inline constexpr const char* kSuspendFile = "suspend.json";
 
 // Why a VM ended; the names are used in JSON.
 enum class VmEndKind : std::uint8_t {
@@ -64,6 +65,9 @@ struct VmState {
   std::optional<ProcessIdentity> qemu;
   std::optional<VgpuRecord> vgpu;
   std::vector<std::string> devices;  // of the host's PCI devices, by address
+  // What decides about it when the host sleeps: its GPU's way, and on_suspend of its definition.
+  std::string way;
+  std::string on_suspend;
   std::optional<VmEnd> end;
 };
 
@@ -105,6 +109,21 @@ Result<VmObservation> observe_vm(const std::string& runtime_directory);
 
 // The same for one who holds the lock already.
 VmObservation observe_locked_vm(const std::string& runtime_directory, std::optional<VmState> state);
+
+// What was done to a VM because the host went to sleep. Kept beside the state, which is its
+// supervisor's alone.
+struct SuspendMark {
+  enum class Done : std::uint8_t { Paused, Stopped };
+  Done done = Done::Paused;
+  ProcessIdentity qemu;  // of which run: a mark of another one means nothing
+
+  bool operator==(const SuspendMark&) const = default;
+};
+
+Result<void> write_suspend_mark(const std::string& runtime_directory, const SuspendMark& mark);
+// That of this very run; empty if there is none, or none that can be understood.
+std::optional<SuspendMark> suspend_mark(const std::string& runtime_directory, const VmState& state);
+void remove_suspend_mark(const std::string& runtime_directory);
 
 // Removes the sockets and pictures of a VM that has ended.
 void remove_runtime_files(const std::string& runtime_directory);

@@ -250,6 +250,7 @@ ParsedDefinition read_root(const toml::table& table, std::string file) {
   reader.read("cpus", vm.cpus);
   reader.read("memory", vm.memory);
   reader.read("guest", vm.guest);
+  reader.read("on_suspend", vm.on_suspend);
   reader.read("kernel", vm.kernel);
   reader.read("qemu", vm.qemu);
   reader.read_bool("serial", vm.serial);

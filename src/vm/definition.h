@@ -60,6 +60,7 @@ struct VmDefinition {
   Written<std::int64_t> cpus;        // default 2
   Written<std::string> memory;       // "4G", "512M"; default 2G
   Written<std::string> guest;        // linux, windows; default: not told
+  Written<std::string> on_suspend;   // keep, pause, stop, refuse; default: what the GPU bears
   Written<std::string> kernel;       // an ELF or bzImage started in place of the disk's loader
   Written<std::string> qemu;         // binary; default qemu-system-x86_64
   Written<std::string> display;      // [display] type: gtk, sdl, egl-headless, none; default gtk

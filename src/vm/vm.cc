@@ -105,6 +105,8 @@ const std::vector<std::string> kWays = {"gvt-g",      "sr-iov", "passthrough",
                                         "virtio-gpu", "mdev",   "none"};
 const std::vector<std::string> kVirtioGpuModes = {"virgl", "venus", "native-context", "2d"};
 const std::vector<std::string> kGuests = {"linux", "windows"};
+// As ways/suspend.h has them, which a definition may not look at.
+const std::vector<std::string> kOnSuspend = {"keep", "pause", "stop", "refuse"};
 
 class Checker {
  public:
@@ -267,6 +269,7 @@ class Checker {
 
   void check_programs() {
     vm_.guest = choice(definition_.guest, "guest", "", kGuests);
+    vm_.on_suspend = choice(definition_.on_suspend, "on_suspend", "", kOnSuspend);
     vm_.serial = definition_.serial.value;
     if (definition_.kernel.is_written()) vm_.kernel = path(definition_.kernel, "kernel");
     vm_.qemu = "qemu-system-x86_64";

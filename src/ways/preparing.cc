@@ -145,6 +145,7 @@ std::string list_with(std::string_view list, std::string_view item, std::string_
 
 Preparation vfio_rights(const Facts& facts, const char* without_group) {
   Preparation rights;
+  rights.sees_to_suspends = true;
   if (!has_group(facts)) {
     rights.remarks.push_back({without_group, {{"group", kGroup}}});
     return rights;

@@ -36,7 +36,7 @@ THIRD_PARTY = {
     "CLI/": {"src/cli/parse.cc"},
     "toml++/": {"src/vm/definition.cc"},
     "png.h": {"src/run/picture.cc"},
-    "systemd/": {"src/host/journal.cc"},
+    "systemd/": {"src/host/inhibitor.cc", "src/host/journal.cc"},
     "pugixml.hpp": {"src/facts/libvirt_domain.cc"},
 }
 

@@ -12,7 +12,7 @@ const std::vector<Command>& all_commands() {
       kVmStopCommand,       kVmKillCommand,     kVmGiveBackCommand,  kVmStatusCommand,
       kVmScreenshotCommand, kLabRunCommand,     kLabShellCommand,    kLabUpCommand,
       kLabDownCommand,      kLabListCommand,    kLabAgentCommand,    kQemuListCommand,
-      kRulesCommand,        kTrialCommand,      kKernelCheckCommand,
+      kRulesCommand,        kTrialCommand,      kKernelCheckCommand, kSleepCommand,
   };
   return kCommands;
 }

@@ -40,5 +40,6 @@ extern const Command kLabAgentCommand;
 extern const Command kExplainCommand;
 extern const Command kQemuListCommand;
 extern const Command kRulesCommand;
+extern const Command kSleepCommand;
 
 }  // namespace cleave

@@ -64,6 +64,9 @@ Json report_json(const VmReport& report) {
   Json devices = Json::array();
   for (const std::string& device : state.devices) devices.push_back(device);
   json.set("devices", std::move(devices));
+  const auto& mark = report.suspend_mark;
+  json.set("for_suspend",
+           !mark ? Json() : Json(mark->done == SuspendMark::Done::Paused ? "paused" : "stopped"));
   json.set("end", state.end ? to_json(*state.end) : Json());
   Json cleaned = Json::array();
   for (const Message& message : report.seen.cleaned) cleaned.push_back(english(message));

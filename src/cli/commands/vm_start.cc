@@ -97,6 +97,9 @@ Json started_json(const StartedVm& started) {
        {"serial_socket", started.serial_socket.empty() ? Json() : Json(started.serial_socket)},
        {"vgpu", started.vgpu ? Json(started.vgpu->uuid) : Json()},
        {"devices", devices_json(started.devices)},
+       {"on_suspend", on_suspend_name(started.on_suspend.action)},
+       {"inhibits_suspend",
+        started.on_suspend.action == OnSuspend::Refuse && !started.no_inhibitor},
        {"given_back", give_back_name(started.give_back)}});
 }
 
@@ -138,6 +141,7 @@ Result<ExitStatus> run(CommandContext& context) {
   context.say({N_("The VM {name} runs: QEMU is process {process}."),
                {{"name", started.name}, {"process", started.qemu.process_id}}});
   tell_devices(context, started);
+  if (started.no_inhibitor) warn_of(context, *started.no_inhibitor);
   if (!started.serial_socket.empty()) {
     context.say({N_("Its serial port: {path}"), {{"path", started.serial_socket}}});
   }

@@ -1,4 +1,5 @@
 // cleave vm status: looks, and clears away what a crash left.
+#include "app/sleep.h"
 #include "app/vm.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vm_common.h"
@@ -24,6 +25,11 @@ Result<ExitStatus> run(CommandContext& context) {
     case VmStatus::Ended:
       context.say({N_("The VM {name} does not run any more."), {{"name", report.name}}});
       if (report.seen.state.end) tell_end(context, *report.seen.state.end);
+      if (report.suspend_mark && report.suspend_mark->done == SuspendMark::Done::Stopped) {
+        context.say({N_("It was shut down because the host was suspended. Start it again: cleave "
+                        "vm start {name}"),
+                     {{"name", report.name}}});
+      }
       return ExitStatus::NotReady;
     case VmStatus::Unsupervised:
       context.warn({N_("The supervisor of {name} was killed; `cleave vm stop {name}` still works "
@@ -38,6 +44,14 @@ Result<ExitStatus> run(CommandContext& context) {
                 {"process", report.seen.state.qemu ? report.seen.state.qemu->process_id : 0}}});
   if (!report.guest_status.empty()) {
     context.say({N_("QEMU says of the guest: {status}"), {{"status", report.guest_status}}});
+  }
+  HostWriter* host = TRY(context.host());
+  const SuspendPolicy policy = policy_of(report.seen.state, kernel_release(*host));
+  context.say(suspend_sentence(report.name, policy.action));
+  context.say(policy.reason);
+  if (report.suspend_mark && report.suspend_mark->done == SuspendMark::Done::Paused) {
+    context.say({N_("It was paused for a suspend. Unless the host is just waking up, continue it: "
+                    "sudo cleave sleep after")});
   }
   return ExitStatus::Done;
 }
