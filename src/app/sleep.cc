@@ -121,8 +121,8 @@ class Search {
     if (!is_vm_name(name)) return;
     const Result<VmObservation> seen = observe_as(owner, directory);
     if (!seen) return unknown_.push_back(cannot_tell(owner, directory, seen.error()));
-    const bool runs = seen->status == VmStatus::Running ||
-                      seen->status == VmStatus::Unsupervised || seen->status == VmStatus::Starting;
+    const bool runs = seen->status == VmStatus::Running || seen->status == VmStatus::Unsupervised ||
+                      seen->status == VmStatus::Starting;
     if (!runs) return;
     found_.push_back({.owner = owner,
                       .name = name,
@@ -160,7 +160,8 @@ Result<bool> pause_vm(const RunningVm& vm) {
   QmpClient monitor = TRY(connect(vm));
   if (TRY(guest_status(monitor)) != "running") return false;
   // Before it is done: whatever is killed meanwhile, it is continued afterwards.
-  TRY(write_suspend_mark(vm.directory, {.done = SuspendMark::Done::Paused, .qemu = *vm.state.qemu}));
+  TRY(write_suspend_mark(vm.directory,
+                         {.done = SuspendMark::Done::Paused, .qemu = *vm.state.qemu}));
   TRY(monitor.execute("stop", Json::object(), kPauseLimit));
   return true;
 }
@@ -250,10 +251,9 @@ void stop_all(const std::vector<const RunningVm*>& vms, std::chrono::millisecond
       asked.emplace_back(vm, std::move(*qemu));
     } else {
       forget_mark(*vm);
-      report.steps.push_back(
-          step(*vm, SleepDone::Refused,
-               N_("The VM {name} of {user} could not be asked to shut down: {reason}"),
-               qemu.error()));
+      report.steps.push_back(step(
+          *vm, SleepDone::Refused,
+          N_("The VM {name} of {user} could not be asked to shut down: {reason}"), qemu.error()));
     }
   }
   const auto end = Clock::now() + limit;
@@ -265,11 +265,11 @@ void stop_all(const std::vector<const RunningVm*>& vms, std::chrono::millisecond
                                      "again by itself.")));
     } else {
       forget_mark(*vm);
-      report.steps.push_back(step(*vm, SleepDone::Refused,
-                                  N_("The guest of {name} ({user}) did not shut down within "
-                                     "{seconds} seconds."),
-                                  {{"seconds", std::chrono::ceil<std::chrono::seconds>(limit)
-                                                   .count()}}));
+      report.steps.push_back(
+          step(*vm, SleepDone::Refused,
+               N_("The guest of {name} ({user}) did not shut down within "
+                  "{seconds} seconds."),
+               {{"seconds", std::chrono::ceil<std::chrono::seconds>(limit).count()}}));
     }
     report.steps.back().reason = vm->policy.reason;
   }
@@ -293,7 +293,8 @@ void pause_all(const std::vector<const RunningVm*>& vms, SleepReport& report) {
   }
 }
 
-// What stopped VMs had of the host's; systemd may be at it by itself, and does it afterwards if not.
+// What stopped VMs had of the host's; systemd may be at it by itself, and does it afterwards if
+// not.
 void give_back_of(HostWriter& host, Transactions& transactions,
                   const std::vector<const RunningVm*>& stopped) {
   const bool any =
@@ -355,7 +356,8 @@ SleepReport before_sleep(HostWriter& host, Transactions& transactions, const Run
   find_refusals(vms, report);
   if (report.has(SleepDone::Refused)) return report;
   for (const RunningVm* vm : those_that(vms, OnSuspend::Keep)) {
-    report.steps.push_back(step(*vm, SleepDone::Kept, N_("The VM {name} of {user} stays as it is.")));
+    report.steps.push_back(
+        step(*vm, SleepDone::Kept, N_("The VM {name} of {user} stays as it is.")));
     report.steps.back().reason = vm->policy.reason;
   }
   const auto to_stop = those_that(vms, OnSuspend::Stop);

@@ -13,7 +13,6 @@ namespace {
 constexpr const char* kRecordDirectory = "/run/cleave";
 constexpr const char* kRecord = "/run/cleave/.sleep.json";
 constexpr std::string_view kSchema = "cleave.sleep-vgpus/1";
-constexpr std::chrono::seconds kPatience(10);  // for another cleave that changes the machine
 // GVT_MAX_VGPU is 8 a GPU (drivers/gpu/drm/i915/gvt/gvt.h).
 constexpr std::size_t kMostVgpus = 256;
 
@@ -62,7 +61,8 @@ std::vector<Removed> read_record(const HostReader& host) {
     removed.definition.parent = vgpu.text_of("parent");
     removed.definition.type = vgpu.text_of("type");
     const Json* user = vgpu.find("user");
-    removed.user = user == nullptr ? 0 : static_cast<std::uint32_t>(user->as_unsigned().value_or(0));
+    removed.user =
+        user == nullptr ? 0 : static_cast<std::uint32_t>(user->as_unsigned().value_or(0));
     all.push_back(std::move(removed));
   }
   return all;
@@ -78,18 +78,6 @@ std::uint32_t user_of(const HostReader& host, const MediatedDevice& device) {
   if (group == nullptr) return 0;
   const auto node = host.status(join_path("/dev/vfio", std::to_string(*group)));
   return node ? node->user : 0;
-}
-
-// With the attributes of its definition, where it is defined so.
-MdevDefinition definition_of(const VgpuView& view, const MediatedDevice& device) {
-  MdevDefinition wanted;
-  wanted.uuid = device.uuid;
-  wanted.parent = device.parent;
-  wanted.type = device.type_id;
-  const auto known = defined_vgpu(*view.facts, device.uuid);
-  const bool same =
-      known && known->parent == wanted.parent && known->type == wanted.type && known->problem.empty();
-  return same ? *known : wanted;
 }
 
 Result<void> remove_one(HostWriter& host, Transactions& transactions, const std::string& uuid) {
@@ -113,15 +101,30 @@ std::optional<Owner> owner_of(std::uint32_t user) {
   return known ? std::optional<Owner>(*known) : std::nullopt;
 }
 
-Result<StartedVgpu> make_again(HostWriter& host, Transactions& transactions,
-                               const Removed& removed) {
-  MdevDefinition definition = removed.definition;
-  const VgpuView view = TRY(view_vgpus(host));
-  const auto known = defined_vgpu(*view.facts, definition.uuid);
-  const bool same = known && known->parent == definition.parent && known->type == definition.type;
-  if (same) definition = *known;
-  return start_vgpu(host, transactions, definition,
-                    prepare_start(host, definition, owner_of(removed.user)), kPatience);
+// With the attributes of its definition, where it is defined so.
+MdevDefinition as_defined(const VgpuView& view, const MdevDefinition& removed) {
+  const auto known = defined_vgpu(*view.facts, removed.uuid);
+  const bool same = known && known->parent == removed.parent && known->type == removed.type;
+  return same ? *known : removed;
+}
+
+Result<std::vector<StartedVgpu>> make_again(HostWriter& host, Transactions& transactions,
+                                            const std::vector<Removed>& all) {
+  TRY(transactions.recover());
+  const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None));
+  std::vector<PreparedStart> prepared;
+  for (const Removed& each : all) {
+    prepared.push_back(
+        prepare_start(view, as_defined(view, each.definition), owner_of(each.user)));
+  }
+  return start_vgpus(host, transactions, prepared);
+}
+
+void tell_failure(SleepReport& report, const MdevDefinition& vgpu, const Error& why) {
+  report.steps.push_back(step(vgpu, SleepDone::Failed,
+                              N_("The vGPU {uuid} on {parent} could not be made again: {reason}"),
+                              {{"reason", printable(english(why))}}));
+  report.steps.back().reason = {N_("Try it again: sudo cleave sleep after")};
 }
 
 }  // namespace
@@ -132,10 +135,15 @@ void remove_vgpus(HostWriter& host, Transactions& transactions, SleepReport& rep
   std::vector<Removed> all;
   for (const MediatedDevice* device : view->devices) {
     if (!is_of_gvt(*device)) continue;
-    all.push_back({.definition = definition_of(*view, *device), .user = user_of(host, *device)});
+    Removed vgpu;
+    vgpu.definition.uuid = device->uuid;
+    vgpu.definition.parent = device->parent;
+    vgpu.definition.type = device->type_id;
+    vgpu.user = user_of(host, *device);
+    all.push_back(std::move(vgpu));
   }
   if (all.empty()) return;
-  const auto recovered = recover_patiently(host, transactions, kPatience);
+  const auto recovered = transactions.recover();
   const Result<void> written =
       recovered ? write_record(host, all) : Result<void>(recovered.error());
   for (const Removed& each : all) {
@@ -150,21 +158,21 @@ void remove_vgpus(HostWriter& host, Transactions& transactions, SleepReport& rep
 
 void make_vgpus_again(HostWriter& host, Transactions& transactions, SleepReport& report) {
   if (!host.exists(kRecord)) return;
+  const std::vector<Removed> all = read_record(host);
+  const Result<std::vector<StartedVgpu>> made = make_again(host, transactions, all);
   std::vector<Removed> left;
-  for (Removed& each : read_record(host)) {
-    const Result<StartedVgpu> started = make_again(host, transactions, each);
-    if (started && started->state == VgpuStart::AlreadyThere) continue;
-    if (started && started->state == VgpuStart::Started) {
-      report.steps.push_back(step(each.definition, SleepDone::Made,
-                                  N_("The vGPU {uuid} on {parent} is there again.")));
-      continue;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const MdevDefinition& vgpu = all[i].definition;
+    if (!made) {
+      tell_failure(report, vgpu, made.error());
+      left.push_back(all[i]);
+    } else if ((*made)[i].state == VgpuStart::Refused) {
+      tell_failure(report, vgpu, *(*made)[i].why);
+      left.push_back(all[i]);
+    } else if ((*made)[i].state == VgpuStart::Started) {
+      report.steps.push_back(
+          step(vgpu, SleepDone::Made, N_("The vGPU {uuid} on {parent} is there again.")));
     }
-    const Error why = started ? *started->why : started.error();
-    report.steps.push_back(step(each.definition, SleepDone::Failed,
-                                N_("The vGPU {uuid} on {parent} could not be made again: {reason}"),
-                                {{"reason", printable(english(why))}}));
-    report.steps.back().reason = {N_("Try it again: sudo cleave sleep after")};
-    left.push_back(std::move(each));
   }
   const Result<void> kept = left.empty() ? host.remove_file(kRecord) : write_record(host, left);
   (void)kept;  // what stays in it is there by then, and passed over the next time

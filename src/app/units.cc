@@ -142,6 +142,10 @@ Result<std::vector<Change>> sleep_unit_changes(const HostReader& host, const std
   return changes;
 }
 
+bool vms_are_asked(const HostReader& host) {
+  return !is_started_by_systemd(host) || (host.exists(kSleepUnit) && host.exists(kSleepDropIn));
+}
+
 bool vgpus_come_back(const HostReader& host) {
   const bool own = is_started_by_systemd(host) && host.exists(kVgpusUnit);
   return own || host.exists(kMdevctlRule);

@@ -32,7 +32,10 @@ Result<std::vector<Change>> vgpus_unit_changes(const HostReader& host, const std
 // sleep.target requires, so that its refusal is one. Empty if it is there.
 Result<std::vector<Change>> sleep_unit_changes(const HostReader& host, const std::string& program);
 
-// Whether anything does that on this machine: cleave's unit or mdevctl.
+// Whether VMs are asked before this host sleeps. A host without systemd has its own ways.
+bool vms_are_asked(const HostReader& host);
+
+// Whether anything makes defined vGPUs at every start on this machine: cleave's unit or mdevctl.
 bool vgpus_come_back(const HostReader& host);
 
 }  // namespace cleave

@@ -13,6 +13,7 @@
 #include "app/give_back.h"
 #include "app/qemu.h"
 #include "app/sleep.h"
+#include "app/units.h"
 #include "app/vm_gpu.h"
 #include "app/vm_pci.h"
 #include "app/vm_reservations.h"
@@ -200,9 +201,9 @@ Result<void> keep_awake(Supervisor& supervisor, const std::string& name,
                         const SuspendPolicy& policy) {
   if (policy.action != OnSuspend::Refuse) return {};
   std::vector<OwnedFd> held;
-  held.push_back(TRY(inhibit_sleep(english(
-      {N_("The virtual machine {name} runs. {reason}"),
-       {{"name", name}, {"reason", english(policy.reason)}}}))));
+  held.push_back(
+      TRY(inhibit_sleep(english({N_("The virtual machine {name} runs. {reason}"),
+                                 {{"name", name}, {"reason", english(policy.reason)}}}))));
   return supervisor.keep({}, held);
 }
 
@@ -343,6 +344,7 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
                     .no_scope = {},
                     .on_suspend = policy,
                     .no_inhibitor = {},
+                    .asked_before_sleep = vms_are_asked(host),
                     .cleaned = supervisor.cleaned(),
                     .supervisor = std::move(supervisor)};
   if (!awake) running.no_inhibitor = awake.error();

@@ -108,8 +108,9 @@ struct StartedVm {
   std::optional<Error> no_scope;  // why systemd does not see to it
   SuspendPolicy on_suspend;
   std::optional<Error> no_inhibitor;  // why the machine can be suspended, against that
-  std::vector<Message> cleaned;   // what an earlier run had left
-  Supervisor supervisor;          // tells the end while it is kept
+  bool asked_before_sleep = true;     // the hook of `cleave setup` is there
+  std::vector<Message> cleaned;       // what an earlier run had left
+  Supervisor supervisor;              // tells the end while it is kept
 };
 
 // The VM runs and its monitor answers when this returns. If anything fails, nothing is left.

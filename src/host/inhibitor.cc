@@ -56,21 +56,16 @@ Library load_library() {
 }
 
 Error refused(int error_number, const std::string& reason) {
-  Error error = system_error(
-      error_number, {N_("logind did not keep the machine awake: {reason}"), {{"reason", reason}}});
-  error.remedy = {
-      N_("The hook that “cleave setup” installs refuses a suspend, too; without it the machine can "
-         "be suspended.")};
-  return error;
+  return system_error(
+      error_number, {N_("logind does not promise to stay awake: {reason}"), {{"reason", reason}}});
 }
 
 Result<OwnedFd> inhibit(const Library& systemd, sd_bus* bus, const char* what, const char* why) {
   sd_bus_error error = SD_BUS_ERROR_NULL;
   sd_bus_message* reply = nullptr;
-  const int called =
-      systemd.call_method(bus, "org.freedesktop.login1", "/org/freedesktop/login1",
-                          "org.freedesktop.login1.Manager", "Inhibit", &error, &reply, "ssss", what,
-                          "cleave", why, "block");
+  const int called = systemd.call_method(bus, "org.freedesktop.login1", "/org/freedesktop/login1",
+                                         "org.freedesktop.login1.Manager", "Inhibit", &error,
+                                         &reply, "ssss", what, "cleave", why, "block");
   const std::string text = printable(error.message == nullptr ? "" : error.message);
   systemd.error_free(&error);
   if (called < 0) return refused(-called, text.empty() ? errno_text(-called) : text);

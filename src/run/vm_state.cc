@@ -315,10 +315,9 @@ Result<VmObservation> observe_vm(const std::string& runtime_directory) {
 }
 
 Result<void> write_suspend_mark(const std::string& runtime_directory, const SuspendMark& mark) {
-  const Json json =
-      Json::object({{"schema", "cleave.vm-suspend/1"},
-                    {"done", kSuspendNames.at(static_cast<size_t>(mark.done))},
-                    {"qemu", to_json(std::optional<ProcessIdentity>(mark.qemu))}});
+  const Json json = Json::object({{"schema", "cleave.vm-suspend/1"},
+                                  {"done", kSuspendNames.at(static_cast<size_t>(mark.done))},
+                                  {"qemu", to_json(std::optional<ProcessIdentity>(mark.qemu))}});
   return save_file(in(runtime_directory, kSuspendFile), to_text(json, 2) + "\n",
                    Durability::UntilReboot);
 }

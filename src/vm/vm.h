@@ -23,7 +23,7 @@ struct Vm {
   std::uint64_t memory_bytes = 0;  // 16 MiB to 16 TiB, whole MiB
   std::string memory_text;         // as QEMU takes it: "4G"
   std::string guest;               // "linux", "windows"; empty: not told
-  std::string on_suspend;  // "keep", "pause", "stop", "refuse"; empty: what the GPU bears
+  std::string on_suspend;          // "keep", "pause", "stop", "refuse"; empty: what the GPU bears
   std::string kernel;              // empty: none
   std::string display;
   std::string render_node;  // empty: the start chooses, or QEMU

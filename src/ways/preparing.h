@@ -37,8 +37,8 @@ std::string given_value(const Facts& facts, std::string_view name);
 std::string list_with(std::string_view list, std::string_view item, std::string_view contrary);
 
 // For ways whose device QEMU opens in /dev/vfio: who may use KVM may open it, and may lock the
-// memory of a guest; and a suspend asks for such VMs. Where the system has no group kvm, a remark instead of the rights:
-// `without_group`, which has a field {group}.
+// memory of a guest; and a suspend asks for such VMs. Where the system has no group kvm, a remark
+// instead of the rights: `without_group`, which has a field {group}.
 Preparation vfio_rights(const Facts& facts, const char* without_group);
 
 // That intel_iommu=igfx_off stays as it is, and why; empty if it is not given.

@@ -22,8 +22,9 @@ bool has_device(std::string_view way) { return way == "sr-iov" || way == "passth
 // Why a vGPU cannot be there while this kernel sleeps.
 Message vgpu_danger(std::string_view release) {
   if (!parse_kernel_version(release)) {
-    return {N_("Whether this kernel keeps a vGPU over a suspend is not known: its version could "
-               "not be read.")};
+    return {
+        N_("Whether this kernel keeps a vGPU over a suspend is not known: its version could "
+           "not be read.")};
   }
   return {N_("Before Linux 5.11 a vGPU can crash the host when it is suspended; this is Linux "
              "{release}."),

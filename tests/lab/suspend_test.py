@@ -45,6 +45,7 @@ accelerator = "tcg"
 cpus = 1
 memory = "64M"
 qemu = "%(qemu)s"
+extra_arguments = ["-nic", "none"]
 %(more)s
 [display]
 type = "none"
@@ -147,7 +148,7 @@ class SuspendTest(unittest.TestCase):
 
     def begin_suspend(self):
         """The command is not waited for: nobody could answer."""
-        self.laptop.check("(sleep 1; systemctl suspend) > /dev/null 2>&1 &")
+        self.laptop.check(f"systemctl reset-failed {UNIT} 2> /dev/null; (sleep 1; systemctl suspend) > /dev/null 2>&1 &")
 
     def suspend_and_wake_up(self):
         self.begin_suspend()
@@ -192,6 +193,9 @@ class Vgpu(SuspendTest):
         journal = self.suspend_and_wake_up()
         self.assertIn("The VM shared of nobody is paused.", journal)
         self.assertIn("The VM shared of nobody goes on.", journal)
+        order = [journal.index(words) for words in ("shared of nobody is paused", "suspend entry", "suspend exit",
+                                                    "shared of nobody goes on")]
+        self.assertEqual(order, sorted(order))
         after = self.status("shared")
         self.assertEqual((after["guest_status"], after["for_suspend"], after["process_id"]),
                          ("running", None, started["process_id"]))
@@ -254,7 +258,7 @@ for ("qmp_capabilities", "{command}") {{ print $s "{{\\"execute\\": \\"$_\\"}}\\
         self.assertEqual(asked.status, 1)
         self.assertIn("The virtual machine kept-awake runs.", asked.stderr.decode())
         self.assertFalse(self.suspended())
-        # root is not asked for inhibitors, and a closed lid passes over them.
+        # root's command passes over inhibitors, and not over the unit.
         journal = self.expect_refusal()
         self.assertIn("The VM kept-awake of nobody runs and must not be suspended.", journal)
         self.assertIn('Its definition says so: on_suspend = "refuse"', journal)
@@ -263,7 +267,16 @@ for ("qmp_capabilities", "{command}") {{ print $s "{{\\"execute\\": \\"$_\\"}}\\
         self.laptop.check(f"kill -9 {started['process_id']}; sleep 1")
         self.assertNotIn("kept-awake", self.laptop.check("busctl call org.freedesktop.login1 /org/freedesktop/login1 "
                                                          "org.freedesktop.login1.Manager ListInhibitors"))
+        self.expect_one_without_an_inhibitor()
         self.suspend_and_wake_up()
+
+    def expect_one_without_an_inhibitor(self):
+        """Whom logind does not let have one (here there is no polkit to ask) starts nevertheless, and the unit refuses."""
+        self.laptop.check("install -d -o mina -m 700 /run/user/$(id -u mina)")
+        started = self.start("mine", more='on_suspend = "refuse"', user="mina")
+        self.assertFalse(started["inhibits_suspend"], started)
+        self.assertIn("The VM mine of mina runs and must not be suspended.", self.expect_refusal())
+        self.cleave("vm kill mine", user="mina")
 
     def test_a_guest_that_does_not_listen_is_not_lost(self):
         other = self.start("other", more='on_suspend = "pause"')

@@ -50,9 +50,9 @@ Result<ExitStatus> run(CommandContext& context) {
   if (change->host->user_id() != 0) return needs_root();
   const auto limit = TRY(seconds_option(context, "--limit", kGuestLimit));
   const RuntimePlaces places;
-  const SleepReport report =
-      *before ? before_sleep(*change->host, change->transactions, places, limit)
-              : after_sleep(*change->host, change->transactions, places);
+  const SleepReport report = *before
+                                 ? before_sleep(*change->host, change->transactions, places, limit)
+                                 : after_sleep(*change->host, change->transactions, places);
   Json steps = Json::array();
   for (const SleepStep& step : report.steps) {
     tell(context, step);
@@ -60,8 +60,9 @@ Result<ExitStatus> run(CommandContext& context) {
   }
   const bool refused = report.has(SleepDone::Refused);
   if (refused) {
-    context.warn({N_("The host stays awake. What was done to other VMs is put right where it can "
-                     "be.")});
+    context.warn(
+        {N_("The host stays awake. What was done to other VMs is put right where it can "
+            "be.")});
   }
   context.print_json(Json::object({{"schema", "cleave.sleep/1"},
                                    {"when", *before ? "before" : "after"},
@@ -75,8 +76,8 @@ Result<ExitStatus> run(CommandContext& context) {
 const Command kSleepCommand = {
     .name = "sleep",
     .summary = N_("Prepare running VMs for a suspend of the host, or continue them"),
-    .options = {{"--limit", "SECONDS",
-                 N_("How long guests may take to shut down; 60 without it"), false, true}},
+    .options = {{"--limit", "SECONDS", N_("How long guests may take to shut down; 60 without it"),
+                 false, true}},
     .positionals = {{"WHEN", N_("“before” or “after”")}},
     .run = run,
     .hidden = true,

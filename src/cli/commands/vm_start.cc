@@ -6,6 +6,7 @@
 #include <array>
 #include <csignal>
 
+#include "app/sleep.h"
 #include "app/vm.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
@@ -118,6 +119,20 @@ void tell_devices(const CommandContext& context, const StartedVm& started) {
   }
 }
 
+// What a person would be surprised by at the next suspend.
+void tell_suspend(const CommandContext& context, const StartedVm& started) {
+  const OnSuspend action = started.on_suspend.action;
+  if (action != OnSuspend::Stop && action != OnSuspend::Refuse) return;
+  context.say(suspend_sentence(started.name, action));
+  context.say(started.on_suspend.reason);
+  if (started.no_inhibitor) warn_of(context, *started.no_inhibitor);
+  const bool held = action == OnSuspend::Refuse && !started.no_inhibitor;
+  if (held || started.asked_before_sleep) return;
+  context.warn(
+      {N_("Nothing sees to that on this host yet: “sudo cleave setup” installs the hook, a "
+          "unit of systemd.")});
+}
+
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   if (!host->is_live()) {
@@ -141,7 +156,7 @@ Result<ExitStatus> run(CommandContext& context) {
   context.say({N_("The VM {name} runs: QEMU is process {process}."),
                {{"name", started.name}, {"process", started.qemu.process_id}}});
   tell_devices(context, started);
-  if (started.no_inhibitor) warn_of(context, *started.no_inhibitor);
+  tell_suspend(context, started);
   if (!started.serial_socket.empty()) {
     context.say({N_("Its serial port: {path}"), {{"path", started.serial_socket}}});
   }

@@ -50,8 +50,9 @@ Result<ExitStatus> run(CommandContext& context) {
   context.say(suspend_sentence(report.name, policy.action));
   context.say(policy.reason);
   if (report.suspend_mark && report.suspend_mark->done == SuspendMark::Done::Paused) {
-    context.say({N_("It was paused for a suspend. Unless the host is just waking up, continue it: "
-                    "sudo cleave sleep after")});
+    context.say(
+        {N_("It was paused for a suspend. Unless the host is just waking up, continue it: "
+            "sudo cleave sleep after")});
   }
   return ExitStatus::Done;
 }

@@ -45,6 +45,8 @@ TEST_F(VmStateTest, ComesBackAsItWasWritten) {
   state.definition = "/etc/cleave/vms/demo.toml";
   state.phase = VmPhase::Ended;
   state.started_at = 1700000000;
+  state.way = "gvt-g";
+  state.on_suspend = "stop";
   state.supervisor = ProcessIdentity{.process_id = 7, .start_time = 9};
   state.end = VmEnd{.kind = VmEndKind::Failed,
                     .exit_status = 1,

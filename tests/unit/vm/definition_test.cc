@@ -310,6 +310,9 @@ TEST(Check, AModeIsForVirtioGpuAndOnlyThePlainOneNeedsNoOpenGl) {
   EXPECT_EQ(read("guest = \"windows\"\n").vm->guest, "windows");
   EXPECT_EQ(problems("guest = \"bsd\"\n"),
             "1:9 guest is \"bsd\"; it can be one of: linux, windows.\n");
+  EXPECT_EQ(read("on_suspend = \"refuse\"\n").vm->on_suspend, "refuse");
+  EXPECT_EQ(problems("on_suspend = \"paus\"\n"),
+            "1:14 on_suspend is \"paus\"; it can be one of: keep, pause, stop, refuse.\n");
 }
 
 TEST(Check, HostCpuNeedsKvm) {
