@@ -162,7 +162,7 @@ Result<bool> pause_vm(const RunningVm& vm) {
   // Before it is done: whatever is killed meanwhile, it is continued afterwards.
   TRY(write_suspend_mark(vm.directory,
                          {.done = SuspendMark::Done::Paused, .qemu = *vm.state.qemu}));
-  TRY(monitor.execute("stop", Json::object(), kPauseLimit));
+  (void)TRY(monitor.execute("stop", Json::object(), kPauseLimit));
   return true;
 }
 
@@ -173,7 +173,7 @@ Result<bool> continue_vm(const RunningVm& vm) {
   if (!mark || mark->done != SuspendMark::Done::Paused) return false;
   QmpClient monitor = TRY(connect(vm));
   const bool is_paused = TRY(guest_status(monitor)) == "paused";
-  if (is_paused) TRY(monitor.execute("cont", Json::object(), kPauseLimit));
+  if (is_paused) (void)TRY(monitor.execute("cont", Json::object(), kPauseLimit));
   remove_suspend_mark(vm.directory);
   return is_paused;
 }
@@ -194,7 +194,7 @@ Result<OwnedFd> press_power_button(const RunningVm& vm) {
   if (status != "running") return cannot_shut_down(status);
   TRY(write_suspend_mark(vm.directory,
                          {.done = SuspendMark::Done::Stopped, .qemu = *vm.state.qemu}));
-  TRY(monitor.execute("system_powerdown", Json::object(), kMonitorLimit));
+  (void)TRY(monitor.execute("system_powerdown", Json::object(), kMonitorLimit));
   return qemu;
 }
 

@@ -83,7 +83,7 @@ std::uint32_t user_of(const HostReader& host, const MediatedDevice& device) {
 Result<void> remove_one(HostWriter& host, Transactions& transactions, const std::string& uuid) {
   const VgpuView view = TRY(view_vgpus(host));
   const PreparedRemove prepared = TRY(prepare_remove(host, view, transactions, uuid));
-  TRY(remove_vgpu(transactions, prepared));
+  (void)TRY(remove_vgpu(transactions, prepared));
   return {};
 }
 
@@ -110,12 +110,11 @@ MdevDefinition as_defined(const VgpuView& view, const MdevDefinition& removed) {
 
 Result<std::vector<StartedVgpu>> make_again(HostWriter& host, Transactions& transactions,
                                             const std::vector<Removed>& all) {
-  TRY(transactions.recover());
+  (void)TRY(transactions.recover());
   const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None));
   std::vector<PreparedStart> prepared;
   for (const Removed& each : all) {
-    prepared.push_back(
-        prepare_start(view, as_defined(view, each.definition), owner_of(each.user)));
+    prepared.push_back(prepare_start(view, as_defined(view, each.definition), owner_of(each.user)));
   }
   return start_vgpus(host, transactions, prepared);
 }

@@ -131,6 +131,26 @@ TEST_F(SleepTest, OneThatStandsStillByItsOwnersWillStaysSo) {
   EXPECT_EQ(guest("still"), "paused");
 }
 
+TEST_F(SleepTest, VmsOfUsersAreFoundAsThoseUsers) {
+  const std::string own = base_ + "/users/" + std::to_string(user_ ? user_->user : ::geteuid());
+  std::filesystem::create_directories(own + "/cleave");
+  for (const std::string& each : {own, own + "/cleave"}) {
+    if (user_) {
+      ASSERT_EQ(::chown(each.c_str(), user_->user, user_->group), 0);
+    }
+  }
+  std::filesystem::remove(places_.of_system);
+  std::filesystem::create_directory_symlink(own + "/cleave", places_.of_system);
+  start("mine", "pause");
+  std::filesystem::remove(places_.of_system);
+  EXPECT_EQ(names_of(before()), "mine:paused ");
+  EXPECT_EQ(names_of(after()), "mine:continued ");
+  // What only looks like a user's: a link, and a name that can be no VM's.
+  std::filesystem::create_directories(own + "/cleave/.hidden");
+  std::filesystem::create_directory_symlink(own, base_ + "/users/0");
+  EXPECT_EQ(names_of(before()), "mine:paused ") << "once";
+}
+
 TEST_F(SleepTest, ARefusalComesBeforeAnythingIsDone) {
   start("paused", "pause");
   start("precious", "refuse");
