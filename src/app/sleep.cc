@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "app/vm_pci.h"
+#include "app/give_back.h"
 #include "app/vm_place.h"
 #include "base/format.h"
 #include "base/text.h"

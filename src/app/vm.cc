@@ -204,7 +204,7 @@ Result<void> keep_awake(Supervisor& supervisor, const std::string& name,
   held.push_back(
       TRY(inhibit_sleep(english({N_("The virtual machine {name} runs. {reason}"),
                                  {{"name", name}, {"reason", english(policy.reason)}}}))));
-  return supervisor.keep({}, held);
+  return supervisor.keep_reservations(held);
 }
 
 // The VM runs whatever comes of this; who has started it is told.

@@ -57,8 +57,8 @@ class Supervisor {
 
   // Writes down which PCI devices of the host the VM has.
   Result<void> keep(const std::vector<std::string>& devices);
-  // Keeps reservations (reservation.h), or what else is open and is to last as long as the supervisor
-  // or QEMU.
+  // Keeps reservations (reservation.h), or what else is open and is to last as long as the
+  // supervisor or QEMU.
   Result<void> keep_reservations(const std::vector<OwnedFd>& reservations);
 
   // Returns when QEMU's monitor has answered. If it does not, all is cleared away already and the
