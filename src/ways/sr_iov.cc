@@ -313,8 +313,10 @@ HostLine functions_unbound(const PciDevice& gpu) {
 }
 
 Message made_later(const PciDevice& gpu) {
-  return {N_("No function is made at boot. As root, until the next start: echo 1 > {path}"),
-          {{"path", gpu.sysfs_path + "/sriov_numvfs"}}};
+  return {N_("A VM of this way makes the function that it needs, as root. To have functions at "
+             "every start, for VMs without root: sudo cleave vgpu define --parent {gpu} "
+             "--functions 1 --auto"),
+          {{"gpu", to_text(gpu.address)}}};
 }
 
 // Everything that is Intel's is in the kernel or in a free package; of the others only the kernel's

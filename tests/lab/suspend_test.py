@@ -1,26 +1,20 @@
 """Suspend to RAM on a laptop with a disk: what becomes of a vGPU, and of running VMs with each policy."""
 import base64
-import glob
 import json
 import os
 import pathlib
-import re
-import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "disk"))
 import images
-import qemu
+import qemu_in_laptop
 from laptop_with_disk import COMMAND_LIMIT, LaptopWithDisk, saved_login
 
 CLEAVE = os.environ["CLEAVE"]
 PROGRAM = "/usr/local/bin/cleave"
-QEMU = "/opt/qemu/qemu"
 SLEEP_LIMIT = 90  # seconds; 3 were measured on a quiet machine
 GUEST_LIMIT = 15  # for guests to shut down, in place of the unit's 60
 NEEDS_RESTART = 5
@@ -33,12 +27,6 @@ BUTTON = bytes.fromhex(
     "f4 ba0006 ed f6c401 74f6"  # at every tick of the timer: is its bit in PM1 status set?
     "ba0406 b80020 ef"  # PM1 control: sleep enable, type 0, which is "off" in QEMU
     "f4 ebfd")
-
-# QEMU with the libraries of the machine that it was taken from, by their own loader.
-WRAPPER = """#!/bin/sh
-export QEMU_MODULE_DIR=/opt/qemu/modules
-exec /opt/qemu/lib/ld-linux-x86-64.so.2 --library-path /opt/qemu/lib /opt/qemu/qemu-system-x86_64 -L /opt/qemu/share "$@"
-"""
 
 DEFINITION = """\
 accelerator = "tcg"
@@ -56,30 +44,6 @@ cache = "writeback"
 """
 
 
-def libraries(program):
-    """What a program is linked with, its loader included, as the names it is looked for by."""
-    listed = subprocess.run(["ldd", program], capture_output=True, check=True, text=True).stdout
-    return sorted(set(re.findall(r"(/\S+) \(0x", listed)))
-
-
-def pack_qemu(path):
-    program = shutil.which(qemu.PROGRAM)
-    with tarfile.open(path, "w", dereference=True) as archive, tempfile.NamedTemporaryFile("w") as wrapper:
-        wrapper.write(WRAPPER)
-        wrapper.flush()
-        os.chmod(wrapper.name, 0o755)
-        archive.add(wrapper.name, "qemu/qemu")
-        archive.add(program, f"qemu/{qemu.PROGRAM}")
-        for library in libraries(program):
-            archive.add(library, f"qemu/lib/{pathlib.Path(library).name}")
-        for module in glob.glob("/usr/lib/*/qemu/accel-tcg-x86_64.so"):  # Debian's has it apart
-            archive.add(module, f"qemu/modules/{pathlib.Path(module).name}")
-        for directory in ("/usr/share/seabios", "/usr/share/qemu"):
-            for name in ("bios-256k.bin", "kvmvapic.bin", "vgabios-stdvga.bin", "linuxboot_dma.bin"):
-                if os.path.exists(f"{directory}/{name}"):
-                    archive.add(f"{directory}/{name}", f"qemu/share/{name}")
-
-
 # One laptop that everything is in already, from which each test has its own.
 PREPARED = tempfile.TemporaryDirectory()
 
@@ -93,11 +57,9 @@ def setUpModule():
     except images.CannotFetch as why:
         raise unittest.SkipTest(f"skipped: {why}") from why
     unittest.addModuleCleanup(PREPARED.cleanup)
-    with LaptopWithDisk("grub", state) as laptop, tempfile.NamedTemporaryFile(suffix=".tar") as archive:
-        pack_qemu(archive.name)
-        laptop.put(archive.name, "/root/qemu.tar")
+    with LaptopWithDisk("grub", state) as laptop:
+        qemu_in_laptop.install(laptop)
         laptop.put(CLEAVE, PROGRAM)
-        laptop.check("tar -C /opt -xf /root/qemu.tar && rm /root/qemu.tar && /opt/qemu/qemu --version")
         laptop.check("groupadd -f kvm && useradd --create-home --groups kvm mina && mkdir /vms /etc/cleave /etc/cleave/vms"
                      " && modprobe -r i915 && modprobe i915 enable_gvt=1 && modprobe kvmgt && modprobe vfio_iommu_type1")
         # As after the restart that the set-up asks for.
@@ -114,7 +76,7 @@ class SuspendTest(unittest.TestCase):
     # VMs
 
     def define(self, name, more="", gpu="", listens=True, user="nobody"):
-        text = DEFINITION % {"name": name, "more": more, "gpu": gpu, "qemu": QEMU}
+        text = DEFINITION % {"name": name, "more": more, "gpu": gpu, "qemu": qemu_in_laptop.PROGRAM}
         sector = (BUTTON if listens else b"\xf4\xeb\xfd").ljust(510, b"\0") + b"\x55\xaa"
         self.laptop.check(f"cat > /etc/cleave/vms/{name}.toml <<'END'\n{text}END\n"
                           f"echo {base64.b64encode(sector).decode()} | base64 -d > /vms/{name}.raw && "

@@ -323,7 +323,7 @@ TEST(PrepareSrIov, XeIsGivenTheGpuThatI915Has) {
   EXPECT_EQ(lines_of(*wanted, HostFile::ModulesLoad), std::vector<std::string>{"vfio-pci"});
   // The other driver is what these words change; nobody has to do more about it.
   EXPECT_FALSE(joined(wanted->remarks).contains("module_blacklist="));
-  EXPECT_TRUE(joined(wanted->remarks).contains("No function is made at boot"));
+  EXPECT_TRUE(joined(wanted->remarks).contains("cleave vgpu define --parent"));
 }
 
 TEST(PrepareSrIov, ListsOfThePersonAreKept) {
