@@ -141,6 +141,9 @@ bool is_reservable(const std::string& device) {
 }
 
 Result<void> make_reservation_directory(const std::string& directory, std::uint32_t group) {
+  // After a start of the machine nobody has made /run/cleave yet.
+  const std::string above = directory.substr(0, directory.rfind('/'));
+  if (::mkdir(above.c_str(), 0700) == 0) (void)::chmod(above.c_str(), 0755);
   const bool made = ::mkdir(directory.c_str(), 0700) == 0;
   if (!made && errno == EEXIST) return {};
   // Not before the group is right: what is made in between would be another's.
