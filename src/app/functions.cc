@@ -7,6 +7,7 @@
 
 #include "app/units.h"
 #include "app/vgpu_choice.h"
+#include "app/vm_reservations.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "facts/readers/read_facts.h"
@@ -128,6 +129,7 @@ Result<void> add_unit(const HostReader& host, const std::string& program, Plan& 
 Result<FunctionsView> view_functions(const HostReader& host) {
   FunctionsView view;
   view.facts = read_vgpu_facts(host);
+  name_users(host, view.facts);
   if (const Unreadable* why = view.facts.pci_devices.unreadable()) {
     Error error = error_of(ErrorCode::Denied, {N_("Could not read {path}: {why}"),
                                                {{"path", why->path}, {"why", why->why}}});

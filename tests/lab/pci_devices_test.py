@@ -132,6 +132,10 @@ print(json.dumps({
         self.assertEqual([self.driver(function) for function in functions], ["vfio-pci"] * 2)
         started = [self.start(name)["devices"] for name in ("first", "second")]
         self.assertEqual(started, [[function] for function in functions])
+        functions_listed = self.laptop_json("vgpu", "list")["functions"]
+        self.assertEqual([(each["address"], each["parent"], each["users"][0]["vm"])
+                          for each in functions_listed],
+                         [(functions[0], FUNCTIONS, "first"), (functions[1], FUNCTIONS, "second")])
         listed = self.laptop_cleave("devices").stdout
         self.assertIn("the VM first", listed)
         self.assertIn("the VM second", listed)

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
+#include "cli/commands/vgpu_list_functions.h"
 #include "cli/commands/watch.h"
 #include "cli/render/device_users.h"
 #include "cli/render/translate.h"
@@ -137,6 +138,7 @@ Result<WatchedList> look(HostWriter& host) {
   found.json = Json::object({{"schema", "cleave.vgpu-list/1"},
                              {"vgpus", std::move(devices)},
                              {"definitions", std::move(defined)}});
+  TRY(add_functions(host, found));
   return found;
 }
 
