@@ -85,8 +85,8 @@ struct StartRequest {
   // Told when all is prepared and QEMU is started next.
   std::function<void()> before_launch{};
   std::chrono::milliseconds limit = std::chrono::minutes(1);  // for QEMU's monitor
-  // The address of a device that is handed over though the host may need it; empty: none.
-  std::string force{};
+  // Addresses of devices that are handed over though the host may need them.
+  std::vector<std::string> force{};
 };
 
 // How the host gets back what the VM has of its devices.

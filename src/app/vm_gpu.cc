@@ -86,7 +86,7 @@ Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& envi
 }
 
 Result<GpuChoice> choose_gpu(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
-                             const std::string& force) {
+                             const std::vector<std::string>& force) {
   GpuChoice choice;
   if (!vm.gpu) return choice;
   if (vm.gpu->way == virtio_gpu_way().id()) {

@@ -30,7 +30,7 @@ struct GpuChoice {
 // By the way that the definition names; nothing for a VM without a share of the GPU. Errors: those
 // of choose_vgpu, choose_pci_devices (which `force` is for) and choose_virtio_gpu.
 Result<GpuChoice> choose_gpu(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
-                             const std::string& force = {});
+                             const std::vector<std::string>& force = {});
 
 // Errors: as prepare_create; Conflict if a vGPU of that UUID is there with another type or parent;
 // Busy if it is in use; Denied if the owner may not open its VFIO group.

@@ -149,10 +149,8 @@ Result<Chosen> choose_whole(const Facts& facts, const Vm::Gpu& gpu) {
   return Chosen{.device = *device, .functions = {}};
 }
 
-// What the host uses its devices for is asked only where whole ones are given away.
-Facts read_facts_for(const HostReader& host, const Vm::Gpu& gpu) {
-  const bool whole = gpu.way == "passthrough";
-  Facts facts = whole ? read_device_facts(host) : read_vgpu_facts(host);
+Facts read_facts_for_pci(const HostReader& host) {
+  Facts facts = read_device_facts(host);
   // Of all modules only this one counts, which is there if its driver is.
   facts.kernel.modules["vfio_pci"].loaded = host.exists("/sys/bus/pci/drivers/vfio-pci");
   return facts;
@@ -172,13 +170,17 @@ Result<void> check_users(const Devices& devices) {
   return {};
 }
 
-// What vfio-pci has is not the host's any more, whatever it was before.
-Result<void> check_safety(const Facts& facts, const Devices& devices, const std::string& force) {
+// What vfio-pci has is not the host's any more, whatever it was before; what no driver has is of no
+// use to it.
+Result<void> check_safety(const Facts& facts, const Devices& devices,
+                          const std::vector<std::string>& force) {
   for (const PciDevice* device : devices) {
-    if (serves_vfio(device->driver.value_or(""))) continue;
+    const std::string driver = device->driver.value_or("");
+    if (driver.empty() || serves_vfio(driver)) continue;
     const DeviceSafetyReport report = device_safety(facts, *device);
     const std::string address = to_text(device->address);
-    if (report.safety == DeviceSafety::Free || force == address) continue;
+    const bool forced = std::ranges::find(force, address) != force.end();
+    if (report.safety == DeviceSafety::Free || forced) continue;
     Error error =
         error_of(ErrorCode::Conflict,
                  {N_("The host would lose {device}, and it is not sure that it can do without."),
@@ -248,22 +250,21 @@ Result<Plan> plan_for(const Facts& facts, const Chosen& chosen, const HandedOver
 bool hands_over_pci(const Vm::Gpu& gpu) { return gpu.way == "sr-iov" || gpu.way == "passthrough"; }
 
 Result<PciChoice> choose_pci_devices(const HostReader& host, const VmEnvironment& environment,
-                                     const Vm& vm, const std::string& force) {
+                                     const Vm& vm, const std::vector<std::string>& force) {
   const Vm::Gpu& gpu = *vm.gpu;
   const Way* way = find_way(gpu.way);
   if (way == nullptr) {
     return error_of(ErrorCode::Unsupported,
                     {N_("cleave knows no way {way} of sharing a GPU"), {{"way", gpu.way}}});
   }
-  const Facts facts = read_facts_for(host, gpu);
+  const Facts facts = read_facts_for_pci(host);
   const Chosen chosen =
       gpu.way == "sr-iov" ? TRY(choose_function(facts, gpu)) : TRY(choose_whole(facts, gpu));
   const HandedOver what = with_groups(facts, TRY(way->gives(facts, chosen.device)));
   TRY(check_users(what.devices));
-  if (gpu.way == "passthrough") {
-    TRY(check_safety(facts, what.devices, force));
-    TRY(check_safety(facts, what.others, force));
-  }
+  // A function is made for VMs; what is in its group may be anything.
+  if (gpu.way == "passthrough") TRY(check_safety(facts, what.devices, force));
+  TRY(check_safety(facts, what.others, force));
   PciChoice choice;
   choice.functions = chosen.functions;
   choice.hand_over = TRY(plan_for(facts, chosen, what));

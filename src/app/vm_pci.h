@@ -34,10 +34,10 @@ bool hands_over_pci(const Vm::Gpu& gpu);
 // Errors explain themselves: Malformed if a choice is left open or an address is none; NotFound;
 // Busy if all functions are taken, or this very device is; Denied if this user may not open it;
 // Unsupported as Way::gives, hand_over() and make_functions() refuse.
-// Conflict, with the reasons, where the host cannot surely do without a device, unless `force` is
+// Conflict, with the reasons, where the host cannot surely do without a device, unless `force` has
 // that very device's address.
 Result<PciChoice> choose_pci_devices(const HostReader& host, const VmEnvironment& environment,
-                                     const Vm& vm, const std::string& force = {});
+                                     const Vm& vm, const std::vector<std::string>& force = {});
 
 // The devices of one start: reserved, handed over, and taken back if the start fails.
 class HandedOverDevices {

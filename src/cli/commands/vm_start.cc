@@ -145,7 +145,7 @@ Result<ExitStatus> run(CommandContext& context) {
   request.limit = TRY(seconds_option(context, "--limit", std::chrono::seconds(60)));
   request.definition = TRY(find_definition(*host, environment, vm_argument(context)));
   request.vm = TRY(load_good_vm(*host, environment, request.definition));
-  request.force = context.arguments().get("--force").value_or("");
+  request.force = context.arguments().all("--force");
   request.show_plan = [&context](const Plan& plan) { show_plan(context, plan); };
   const bool foreground = context.arguments().has("--foreground");
   // Before the supervisor is forked: it puts its own back.
@@ -179,7 +179,7 @@ const Command kVmStartCommand = {
     .options = {{"--foreground", nullptr,
                  N_("Stay until the VM ends, and tell why; Ctrl-C shuts it down")},
                 {"--force", "ADDRESS",
-                 N_("Hand over this device of the host although the host may need it")},
+                 N_("Hand over this device of the host although the host may need it"), true},
                 {"--limit", "SECONDS", N_("How long QEMU may take to answer; 60 without it"), false,
                  true}},
     .positionals = {{"NAME", N_("The VM's name, or its definition file")}},
