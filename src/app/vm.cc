@@ -15,8 +15,7 @@
 #include "app/sleep.h"
 #include "app/units.h"
 #include "app/vm_gpu.h"
-#include "app/vm_pci.h"
-#include "app/vm_reservations.h"
+#include "app/vm_handover.h"
 #include "apply/transaction.h"
 #include "base/format.h"
 #include "base/text.h"
@@ -89,74 +88,13 @@ void learn_of_qemu(HostWriter& host, const Vm& vm) {
   if (program) (void)learn_qemu_abilities(host, *program);
 }
 
-// The vGPU of a start: written down, then made, then forgotten or taken back.
-class StartedVgpu {
- public:
-  explicit StartedVgpu(HostWriter& host, std::string state)
-      : transactions_(host, std::move(state)) {
-    transactions_.wait_for_others(kVgpuPatience);
-  }
-
-  Result<void> prepare(Supervisor& supervisor, const VmEnvironment& environment,
-                       const std::string& vm, const VgpuChoice& choice,
-                       const std::function<void(const Plan&)>& show_plan) {
-    TRY(reserve_devices(supervisor, environment, vm, {choice.uuid}));
-    record_ = VgpuRecord{
-        .uuid = choice.uuid, .sysfs_path = choice.sysfs_path, .created = choice.create.has_value()};
-    if (!choice.create) return supervisor.announce(*record_);
-    if (show_plan) show_plan(choice.create->plan);
-    TRY(transactions_.recover());
-    TRY(supervisor.announce(*record_));
-    transaction_ = TRY(create_vgpu(transactions_, *choice.create)).transaction;
-    return {};
-  }
-  // The supervisor gave it back already if it could; this is for the journal, and for the rest.
-  Result<void> take_back() {
-    if (transaction_ != 0) TRY(transactions_.undo(transaction_));
-    return {};
-  }
-  [[nodiscard]] const std::optional<VgpuRecord>& record() const { return record_; }
-
- private:
-  Transactions transactions_;
-  std::uint32_t transaction_ = 0;
-  std::optional<VgpuRecord> record_;
-};
-
-// What of the host's this start makes or hands over.
-struct Started {
-  explicit Started(HostWriter& host, const std::string& state)
-      : transactions(host, state), vgpu(host, state), devices(host, transactions) {}
-
-  Transactions transactions;
-  StartedVgpu vgpu;
-  HandedOverDevices devices;
-  std::vector<std::string> addresses;
-};
-
-Result<StartResources> prepare_gpu(HostWriter& host, const VmEnvironment& environment,
-                                   const StartRequest& request, Supervisor& supervisor,
-                                   Started& started) {
-  const Vm& vm = request.vm;
-  // What ended VMs left may be just what this one wants.
-  const bool pci = vm.gpu && hands_over_pci(*vm.gpu);
-  if (pci && environment.is_root) TRY(give_back_devices(host, started.transactions));
-  GpuChoice choice = TRY(choose_gpu(host, environment, vm, request.force));
-  if (choice.vgpu) {
-    TRY(started.vgpu.prepare(supervisor, environment, vm.name, *choice.vgpu, request.show_plan));
-  }
-  if (choice.pci) {
-    started.addresses = choice.pci->addresses;
-    TRY(started.devices.prepare(supervisor, environment, vm, *choice.pci, request.show_plan));
-  }
-  return std::move(choice.resources);
-}
-
 Result<LaunchedVm> launch(HostWriter& host, const VmEnvironment& environment,
                           const StartRequest& request, const std::string& directory,
-                          Supervisor& supervisor, Started& started) {
+                          Supervisor& supervisor, VmHandover& handover) {
   learn_of_qemu(host, request.vm);
-  StartResources resources = TRY(prepare_gpu(host, environment, request, supervisor, started));
+  StartResources resources = TRY(handover.prepare(
+      environment, {.vm = request.vm, .show_plan = request.show_plan, .force = request.force},
+      supervisor));
   const CommandLine line = line_for(request.vm, directory, std::move(resources));
   if (request.before_launch) request.before_launch();
   return supervisor.launch({.argv = line.argv(),
@@ -325,11 +263,11 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
   }
   const SuspendPolicy policy = suspend_policy(spec.on_suspend, spec.way, kernel_release(host));
   const Result<void> awake = keep_awake(supervisor, vm.name, policy);
-  Started started(host, TRY(state_directory(host)));
-  Result<LaunchedVm> launched = launch(host, environment, request, directory, supervisor, started);
+  VmHandover handover(host, TRY(state_directory(host)));
+  Result<LaunchedVm> launched = launch(host, environment, request, directory, supervisor, handover);
   if (!launched) {
-    for (const Result<void>& back : {started.vgpu.take_back(), started.devices.take_back()}) {
-      if (!back) launched.error().context.push_back(back.error().message);
+    for (Error& failure : handover.take_back()) {
+      launched.error().context.push_back(std::move(failure.message));
     }
     return std::move(launched).error();
   }
@@ -338,8 +276,8 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
                     .qmp_socket = join_path(directory, kQmpSocket),
                     .serial_socket = vm.serial ? join_path(directory, kSerialSocket) : "",
                     .qemu = launched->qemu,
-                    .vgpu = started.vgpu.record(),
-                    .devices = started.addresses,
+                    .vgpu = handover.vgpu(),
+                    .devices = handover.devices(),
                     .give_back = GiveBack::Nothing,
                     .no_scope = {},
                     .on_suspend = policy,
@@ -348,7 +286,7 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
                     .cleaned = supervisor.cleaned(),
                     .supervisor = std::move(supervisor)};
   if (!awake) running.no_inhibitor = awake.error();
-  if (started.devices.changed_anything()) see_to_giving_back(host, *launched, running);
+  if (handover.changed_devices()) see_to_giving_back(host, *launched, running);
   return running;
 }
 

@@ -82,6 +82,7 @@ Result<const PciDevice*> physical_function(const Facts& facts, const Vm::Gpu& gp
 bool is_free(const PciDevice& function) {
   const std::string driver = function.driver.value_or("");
   if (!driver.empty() && !serves_vfio(driver)) return false;
+  if (!function.users.empty()) return false;
   return !reserved_by(kReservationDirectory, to_text(function.address));
 }
 
@@ -304,6 +305,7 @@ Result<void> HandedOverDevices::prepare(Supervisor& supervisor, const VmEnvironm
                                         const Vm& vm, const PciChoice& choice,
                                         const std::function<void(const Plan&)>& show_plan) {
   TRY(reserve_devices(supervisor, environment, vm.name, choice.addresses));
+  reserved_ = true;
   TRY(supervisor.keep(choice.addresses));
   TRY(transactions_.recover());
   TRY(apply(choice.functions, show_plan));

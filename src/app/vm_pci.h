@@ -50,12 +50,15 @@ class HandedOverDevices {
   Result<void> take_back();
   // Whether there is something that the host gets back at the VM's end.
   [[nodiscard]] bool changed_anything() const { return !done_.empty(); }
+  // False after a prepare() that failed: another start was faster.
+  [[nodiscard]] bool has_reserved() const { return reserved_; }
 
  private:
   Result<void> apply(const Plan& plan, const std::function<void(const Plan&)>& show_plan);
 
   HostWriter& host_;
   Transactions& transactions_;
+  bool reserved_ = false;
   std::vector<std::uint32_t> done_;  // transactions, in order
 };
 

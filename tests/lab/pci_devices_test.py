@@ -150,6 +150,33 @@ print(json.dumps({
         self.assertEqual([self.driver(function) for function in functions], ["vfio-pci"] * 2)
         self.laptop_json("vgpu", "remove", FUNCTIONS)
 
+    def test_of_starts_that_race_for_functions_each_gets_its_own_or_is_refused(self):
+        self.laptop_json("vgpu", "create", "--parent", FUNCTIONS, "--functions", "4")
+        text = definition("sr-iov", FUNCTIONS, "parent")
+        self.started.update(f"racer{number}" for number in range(6))
+        ended = json.loads(self.python(f"""
+import json, subprocess
+starts = []
+for number in range(6):
+    open(f"/tmp/racer{{number}}.toml", "w").write({text!r})
+for number in range(6):
+    starts.append(subprocess.Popen(["cleave", "vm", "start", f"/tmp/racer{{number}}.toml", "--json"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+ended = []
+for start in starts:
+    out, err = start.communicate()
+    ended.append([start.returncode, json.loads(out).get("devices"), err])
+print(json.dumps(ended))
+"""))
+        served = [devices[0] for status, devices, _ in ended if status == 0]
+        self.assertEqual(sorted(served), [f"0000:01:00.{number}" for number in range(1, 5)], ended)
+        for status, _, error in ended:
+            self.assertTrue(status == 0 or "All 4 virtual functions" in error, error)
+        for name in list(self.started):
+            self.laptop_cleave("vm", "kill", f"/tmp/{name}.toml")
+        self.started.clear()
+        self.laptop_json("vgpu", "remove", FUNCTIONS)
+
     def test_defined_functions_are_made_as_the_unit_makes_them(self):
         self.laptop_json("vgpu", "define", "--parent", FUNCTIONS, "--functions", "3", "--auto")
         made = self.laptop_json("vgpu", "start", "--parent", FUNCTIONS)
