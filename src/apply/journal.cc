@@ -165,4 +165,13 @@ Result<Journal> parse_journal(std::string_view text) {
   return journal;
 }
 
+bool has_ended(std::string_view text) {
+  text = text.substr(0, text.find('\0'));
+  text = text.substr(0, text.rfind('\n') + 1);  // what is behind the last end of a line is torn
+  // No line holds a newline of its own: JSON writes it as an escape.
+  const std::size_t end = text.rfind("\n{\"end\":");
+  if (end == std::string_view::npos) return false;
+  return text.find("\n" + undoing_line(), end) == std::string_view::npos;
+}
+
 }  // namespace cleave

@@ -64,4 +64,8 @@ std::string end_line(Journal::End end);
 // number, for anything but a torn last line.
 Result<Journal> parse_journal(std::string_view text);
 
+// Whether a journal of that text has an end, for which its many lines need not be understood: that
+// of a start of the machine may tell of dozens of vGPUs, and every command asks.
+bool has_ended(std::string_view text);
+
 }  // namespace cleave

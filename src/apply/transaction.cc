@@ -111,6 +111,16 @@ Result<std::vector<Transactions::Stored>> Transactions::load_all() const {
   return all;
 }
 
+// Whether it was interrupted, or another cleave is at it. False if nothing had begun.
+Result<bool> Transactions::is_open(std::uint32_t number) const {
+  const auto text = host_.read_file(journal_path(directory_of(number)), kJournalLimit);
+  if (text && has_ended(*text)) return false;
+  const Result<Stored> stored = load(number);
+  if (stored) return stored->journal.end == Journal::End::None;
+  if (stored.error().code == ErrorCode::NotFound) return false;
+  return stored.error();
+}
+
 std::string Transactions::boot_id() const {
   const Result<std::string> id = host_.read_file("/proc/sys/kernel/random/boot_id");
   return id ? std::string(trim(*id)) : std::string();
@@ -184,17 +194,16 @@ Result<void> Transactions::append(const Stored& stored, const std::string& line)
 }
 
 Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
-  const std::vector<Stored> all = TRY(load_all());
-  for (const Stored& earlier : all) {
-    if (earlier.journal.end != Journal::End::None) continue;
+  const auto used = TRY(numbers());
+  for (const std::uint32_t earlier : used) {
+    if (!TRY(is_open(earlier))) continue;
     Error error;
     error.code = ErrorCode::Conflict;
     error.message = Message(N_("Transaction {number} was interrupted and is not taken back yet."),
-                            {{"number", earlier.journal.number}});
+                            {{"number", earlier}});
     return error;
   }
-  forget_what_is_gone(all);
-  const auto used = TRY(numbers());
+  TRY(forget_what_is_gone(used));
   Stored stored;
   stored.journal.number = used.empty() ? 1 : used.back() + 1;
   stored.journal.time =
@@ -211,16 +220,20 @@ Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
 // Of vGPUs that were removed, or that an earlier boot had, nothing is left that an undo could take
 // back; without this each would leave one more journal to be read. The last number is never used
 // again.
-void Transactions::forget_what_is_gone(const std::vector<Stored>& all) {
-  for (const Stored& stored : all) {
-    if (&stored == &all.back()) return;
-    if (durability_of(stored.journal.plan) == Durability::Synced) continue;
-    if (record_of(stored).state != TransactionRecord::State::Undone) continue;
+Result<void> Transactions::forget_what_is_gone(const std::vector<std::uint32_t>& all) {
+  for (const std::uint32_t number : all) {
+    if (number == all.back()) break;
+    const Result<Stored> stored = load(number);
+    if (!stored && stored.error().code == ErrorCode::NotFound) continue;
+    if (!stored) return stored.error();
+    if (stored->durability == Durability::Synced) continue;
+    if (record_of(*stored).state != TransactionRecord::State::Undone) continue;
     // Best effort: what stays is no more than one file too many.
-    if (host_.remove_file(journal_path(stored.directory), Durability::UntilReboot)) {
-      (void)host_.remove_directory(stored.directory, Durability::UntilReboot);
+    if (host_.remove_file(journal_path(stored->directory), Durability::UntilReboot)) {
+      (void)host_.remove_directory(stored->directory, Durability::UntilReboot);
     }
   }
+  return {};
 }
 
 // True if the change was made, false if it was made already.

@@ -93,6 +93,7 @@ class Transactions {
   [[nodiscard]] Result<Stored> load(std::uint32_t number) const;
   [[nodiscard]] Result<Stored> find(std::uint32_t number) const;
   [[nodiscard]] Result<std::vector<Stored>> load_all() const;
+  [[nodiscard]] Result<bool> is_open(std::uint32_t number) const;
   [[nodiscard]] std::string boot_id() const;
   [[nodiscard]] bool is_left(const Stored& stored, std::size_t change,
                              const std::string& boot) const;
@@ -101,7 +102,7 @@ class Transactions {
   [[nodiscard]] Result<bool> has_work(const Plan& plan) const;
   [[nodiscard]] Result<std::unique_ptr<HostWriter::Lock>> lock();
   Result<Stored> begin(const Plan& plan);
-  void forget_what_is_gone(const std::vector<Stored>& all);
+  Result<void> forget_what_is_gone(const std::vector<std::uint32_t>& all);
   Result<bool> step(Stored& stored, std::size_t change);
   Result<std::vector<std::size_t>> steps(Stored& stored, Range changes);
   Result<PartReport> apply_part(Stored& stored, const Plan& part, Range range);

@@ -153,15 +153,15 @@ Result<void> Transactions::undo_part(std::uint32_t number,
 
 Result<std::vector<std::uint32_t>> Transactions::recover() {
   std::vector<std::uint32_t> finished;
-  const auto is_open = [](const Stored& stored) {
-    return stored.journal.end == Journal::End::None;
-  };
-  if (std::ranges::none_of(TRY(load_all()), is_open)) return finished;
+  bool any = false;
+  for (const std::uint32_t number : TRY(numbers())) any = any || TRY(is_open(number));
+  if (!any) return finished;
   const SignalsKept signals;
   // Open may also mean: another cleave is at it. Then it has the lock.
   const auto held = TRY(lock());
   const std::vector<Stored> all = TRY(load_all());
-  for (const Stored& stored : all | std::views::reverse | std::views::filter(is_open)) {
+  for (const Stored& stored : all | std::views::reverse) {
+    if (stored.journal.end != Journal::End::None) continue;
     TRY(mend(stored));
     TRY((stored.journal.undoing ? undo_applied(stored) : take_back(stored))
             .context(stored.journal.plan.purpose));

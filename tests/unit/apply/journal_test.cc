@@ -64,6 +64,20 @@ TEST(Journal, ZerosAtTheEndCountAsNotWritten) {
   EXPECT_EQ(parse_journal(std::string(4096, '\0')).error().code, ErrorCode::NotFound);
 }
 
+// What is only looked for says the same as what is read, wherever the text breaks off.
+TEST(Journal, HasEndedWhereItReadsAnEnd) {
+  const std::string text = begin_line(example()) + intent_line(0, Before()) + done_line(0) +
+                           end_line(Journal::End::Applied) + undone_line(0) + undoing_line() +
+                           end_line(Journal::End::Undone);
+  for (std::size_t length = 0; length <= text.size(); ++length) {
+    const std::string torn = text.substr(0, length);
+    const auto journal = parse_journal(torn);
+    const bool ended = journal && journal->end != Journal::End::None;
+    EXPECT_EQ(has_ended(torn), ended) << torn;
+    EXPECT_EQ(has_ended(torn + std::string(8, '\0')), ended) << torn;
+  }
+}
+
 TEST(Journal, RefusesLinesThatCannotBe) {
   const std::string begin = begin_line(example());
   const std::string intent = intent_line(0, Before());
