@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,6 +107,20 @@ TEST_F(Reservations, NamesThatAreNoDevicesAreRefused) {
     EXPECT_EQ(reserve(directory_, wrong).error().code, ErrorCode::Malformed) << name;
     EXPECT_EQ(reserved_by(directory_, name), std::nullopt) << name;
   }
+}
+
+TEST_F(Reservations, TheDirectoryIsMadeAfterAStartOfTheMachineToo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root makes it";
+  const std::string nested = directory_ + "/cleave/.reservations";
+  const mode_t mask = ::umask(0077);
+  const Result<void> made = make_reservation_directory(nested, 0);
+  ::umask(mask);
+  ASSERT_TRUE(made) << english(made.error());
+  EXPECT_TRUE(make_reservation_directory(nested, 0));
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(directory_ + "/cleave").permissions(), perms{0755});
+  EXPECT_EQ(std::filesystem::status(nested).permissions(), perms{0775});
+  EXPECT_TRUE(reserve(nested, mine()));
 }
 
 TEST(Reservation, SurvivesTheFileAndRefusesNonsense) {
