@@ -1,5 +1,7 @@
 #include "app/vm_reservations.h"
 
+#include <unistd.h>
+
 #include <ctime>
 #include <utility>
 
@@ -22,6 +24,8 @@ void name_users_of(const std::string& device, std::vector<DeviceUser>& users) {
 }  // namespace
 
 Result<void> prepare_reservations() {
+  // To look up a group opens half a dozen files, and this is asked for every vGPU that is made.
+  if (::access(kReservationDirectory, F_OK) == 0) return {};
   // Who may open what is in /dev/vfio may keep reservations (the rule of udev in
   // ways/preparing.cc).
   return make_reservation_directory(kReservationDirectory, group_number("kvm").value_or(0));
