@@ -13,14 +13,14 @@ constexpr int kMostTries = 64;
 
 }  // namespace
 
-StartedVgpu::StartedVgpu(HostWriter& host, std::string state)
+HandedOverVgpu::HandedOverVgpu(HostWriter& host, std::string state)
     : transactions_(host, std::move(state)) {
   transactions_.wait_for_others(kVgpuPatience);
 }
 
-Result<void> StartedVgpu::prepare(Supervisor& supervisor, const VmEnvironment& environment,
-                                  const std::string& vm, const VgpuChoice& choice,
-                                  const std::function<void(const Plan&)>& show_plan) {
+Result<void> HandedOverVgpu::prepare(Supervisor& supervisor, const VmEnvironment& environment,
+                                     const std::string& vm, const VgpuChoice& choice,
+                                     const std::function<void(const Plan&)>& show_plan) {
   TRY(reserve_devices(supervisor, environment, vm, {choice.uuid}));
   record_ = VgpuRecord{
       .uuid = choice.uuid, .sysfs_path = choice.sysfs_path, .created = choice.create.has_value()};
@@ -32,7 +32,7 @@ Result<void> StartedVgpu::prepare(Supervisor& supervisor, const VmEnvironment& e
   return {};
 }
 
-Result<void> StartedVgpu::take_back() {
+Result<void> HandedOverVgpu::take_back() {
   if (transaction_ != 0) TRY(transactions_.undo(transaction_));
   return {};
 }

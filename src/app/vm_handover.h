@@ -21,9 +21,9 @@
 namespace cleave {
 
 // The vGPU of a start: written down, then made, then forgotten or taken back.
-class StartedVgpu {
+class HandedOverVgpu {
  public:
-  StartedVgpu(HostWriter& host, std::string state);
+  HandedOverVgpu(HostWriter& host, std::string state);
 
   Result<void> prepare(Supervisor& supervisor, const VmEnvironment& environment,
                        const std::string& vm, const VgpuChoice& choice,
@@ -66,7 +66,7 @@ class VmHandover {
 
   HostWriter& host_;
   Transactions transactions_;
-  StartedVgpu vgpu_;
+  HandedOverVgpu vgpu_;
   HandedOverDevices devices_;
   std::vector<std::string> addresses_;
 };
