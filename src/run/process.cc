@@ -16,8 +16,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <map>
 
 #include "base/format.h"
@@ -382,9 +380,26 @@ Result<std::optional<ProcessEnd>> Process::wait(std::chrono::milliseconds limit)
 
 Result<void> Process::send_signal(int signal) { return send_signal_to(pidfd_, signal); }
 
+namespace {
+
+// Empty if it has ended, which may come between the opening and the reading (ESRCH). The kernel
+// makes the line at once, some 300 bytes, of which the name is 64 at most (fs/proc/array.c,
+// do_task_stat).
+std::string read_stat(std::uint32_t process_id) {
+  const std::string path = format("/proc/{}/stat", process_id);
+  const OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> bytes{};
+  ssize_t count = 0;
+  do {
+    count = ::read(file.get(), bytes.data(), bytes.size());
+  } while (count < 0 && errno == EINTR);
+  return {bytes.data(), static_cast<size_t>(std::max<ssize_t>(count, 0))};
+}
+
+}  // namespace
+
 std::optional<ProcessIdentity> identify_process(std::uint32_t process_id) {
-  std::ifstream file(format("/proc/{}/stat", process_id));
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::string text = read_stat(process_id);
   // The second field is the name in parentheses and may hold blanks and parentheses itself.
   const size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return std::nullopt;

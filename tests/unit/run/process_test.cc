@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "base/text.h"
 
@@ -237,6 +239,18 @@ TEST(Process, MemoryLockLimitIsSet) {
   const std::uint64_t wanted = std::min<rlim_t>(now.rlim_max, 1U << 20U);
   const Finished done = finish({.argv = {"sh", "-c", "ulimit -l"}, .memory_lock = wanted});
   EXPECT_EQ(done.output, std::to_string(wanted / 1024) + "\n");
+}
+
+TEST(IdentifyProcess, BearsThatAProcessEndsWhileItIsRead) {
+  for (int i = 0; i < 300; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    std::thread reaper([child] { ::waitpid(child, nullptr, 0); });
+    while (identify_process(static_cast<std::uint32_t>(child))) {
+    }
+    reaper.join();
+    EXPECT_EQ(identify_process(static_cast<std::uint32_t>(child)), std::nullopt);
+  }
 }
 
 }  // namespace
