@@ -1,19 +1,17 @@
 #include "host/inhibitor.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <systemd/sd-bus.h>
 
 #include <cerrno>
 #include <memory>
 
-#include "base/format.h"
 #include "base/text.h"
+#include "host/systemd_library.h"
 
 namespace cleave {
 namespace {
 
-constexpr const char* kLibrary = "libsystemd.so.0";
 constexpr std::uint64_t kPatience = 5'000'000;  // microseconds
 // A closed lid passes over an inhibitor of "sleep" alone (LidSwitchIgnoreInhibited= in
 // logind.conf(5)); not everybody who may keep the machine awake may keep the lid from acting.
@@ -32,26 +30,18 @@ struct Library {
   std::string problem;  // empty: all are there
 };
 
-template <typename Function>
-void load(void* library, const char* name, Function& function, std::string& problem) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  if (function == nullptr) problem = format("{} has no {}", kLibrary, name);
-}
-
 Library load_library() {
   Library loaded;
-  void* library = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    loaded.problem = format("{} is not here", kLibrary);
-    return loaded;
-  }
-  load(library, "sd_bus_open_system", loaded.open_system, loaded.problem);
-  load(library, "sd_bus_set_method_call_timeout", loaded.set_method_call_timeout, loaded.problem);
-  load(library, "sd_bus_call_method", loaded.call_method, loaded.problem);
-  load(library, "sd_bus_message_read", loaded.message_read, loaded.problem);
-  load(library, "sd_bus_message_unref", loaded.message_unref, loaded.problem);
-  load(library, "sd_bus_error_free", loaded.error_free, loaded.problem);
-  load(library, "sd_bus_flush_close_unref", loaded.flush_close_unref, loaded.problem);
+  void* library = open_systemd_library(loaded.problem);
+  if (library == nullptr) return loaded;
+  load_function(library, "sd_bus_open_system", loaded.open_system, loaded.problem);
+  load_function(library, "sd_bus_set_method_call_timeout", loaded.set_method_call_timeout,
+                loaded.problem);
+  load_function(library, "sd_bus_call_method", loaded.call_method, loaded.problem);
+  load_function(library, "sd_bus_message_read", loaded.message_read, loaded.problem);
+  load_function(library, "sd_bus_message_unref", loaded.message_unref, loaded.problem);
+  load_function(library, "sd_bus_error_free", loaded.error_free, loaded.problem);
+  load_function(library, "sd_bus_flush_close_unref", loaded.flush_close_unref, loaded.problem);
   return loaded;
 }
 

@@ -1,6 +1,5 @@
 #include "host/journal.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <systemd/sd-journal.h>
 
@@ -13,11 +12,11 @@
 
 #include "base/format.h"
 #include "base/text.h"
+#include "host/systemd_library.h"
 
 namespace cleave {
 namespace {
 
-constexpr const char* kLibrary = "libsystemd.so.0";
 constexpr const char* kPlace = "/var/log/journal";
 constexpr std::size_t kMostBytes = std::size_t{16} << 20U;
 // The kernel's own limit of a message is 2,048 (PRINTK_MESSAGE_MAX, kernel/printk/internal.h).
@@ -46,32 +45,25 @@ struct Library {
   std::string problem;  // empty: all are there
 };
 
-template <typename Function>
-void load(void* library, const char* name, Function& function, std::string& problem) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  if (function == nullptr) problem = format("{} has no {}", kLibrary, name);
-}
-
 Library load_library() {
   Library loaded;
-  void* library = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    loaded.problem = format("{} is not here", kLibrary);
-    return loaded;
-  }
-  load(library, "sd_journal_open_files_fd", loaded.open_files_fd, loaded.problem);
-  load(library, "sd_journal_close", loaded.close, loaded.problem);
-  load(library, "sd_journal_add_match", loaded.add_match, loaded.problem);
-  load(library, "sd_journal_add_conjunction", loaded.add_conjunction, loaded.problem);
-  load(library, "sd_journal_add_disjunction", loaded.add_disjunction, loaded.problem);
-  load(library, "sd_journal_flush_matches", loaded.flush_matches, loaded.problem);
-  load(library, "sd_journal_seek_head", loaded.seek_head, loaded.problem);
-  load(library, "sd_journal_seek_tail", loaded.seek_tail, loaded.problem);
-  load(library, "sd_journal_next", loaded.next, loaded.problem);
-  load(library, "sd_journal_previous", loaded.previous, loaded.problem);
-  load(library, "sd_journal_get_data", loaded.get_data, loaded.problem);
-  load(library, "sd_journal_get_monotonic_usec", loaded.get_monotonic_usec, loaded.problem);
-  load(library, "sd_journal_set_data_threshold", loaded.set_data_threshold, loaded.problem);
+  void* library = open_systemd_library(loaded.problem);
+  if (library == nullptr) return loaded;
+  load_function(library, "sd_journal_open_files_fd", loaded.open_files_fd, loaded.problem);
+  load_function(library, "sd_journal_close", loaded.close, loaded.problem);
+  load_function(library, "sd_journal_add_match", loaded.add_match, loaded.problem);
+  load_function(library, "sd_journal_add_conjunction", loaded.add_conjunction, loaded.problem);
+  load_function(library, "sd_journal_add_disjunction", loaded.add_disjunction, loaded.problem);
+  load_function(library, "sd_journal_flush_matches", loaded.flush_matches, loaded.problem);
+  load_function(library, "sd_journal_seek_head", loaded.seek_head, loaded.problem);
+  load_function(library, "sd_journal_seek_tail", loaded.seek_tail, loaded.problem);
+  load_function(library, "sd_journal_next", loaded.next, loaded.problem);
+  load_function(library, "sd_journal_previous", loaded.previous, loaded.problem);
+  load_function(library, "sd_journal_get_data", loaded.get_data, loaded.problem);
+  load_function(library, "sd_journal_get_monotonic_usec", loaded.get_monotonic_usec,
+                loaded.problem);
+  load_function(library, "sd_journal_set_data_threshold", loaded.set_data_threshold,
+                loaded.problem);
   return loaded;
 }
 

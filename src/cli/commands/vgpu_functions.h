@@ -8,6 +8,14 @@
 
 namespace cleave {
 
+// Of create and define.
+inline constexpr OptionSpec kFunctionsOption = {
+    "--functions", "N",
+    N_("Of a device with SR-IOV (--parent ADDRESS): that many virtual functions")};
+inline constexpr OptionSpec kFunctionAttributeOption = {
+    "--attribute", "NAME=VALUE",
+    N_("What its driver is told of them before they are made, below the device's directory"), true};
+
 using FunctionsAnswer = std::optional<Result<ExitStatus>>;
 
 FunctionsAnswer create_functions(const CommandContext& context, ChangeableHost& change);
