@@ -14,6 +14,7 @@
 #include "app/qemu.h"
 #include "app/sleep.h"
 #include "app/units.h"
+#include "app/vm_files.h"
 #include "app/vm_gpu.h"
 #include "app/vm_handover.h"
 #include "apply/transaction.h"
@@ -75,27 +76,34 @@ std::vector<std::pair<std::string, std::string>> environment_for(const VmEnviron
   return variables;
 }
 
-CommandLine line_for(const Vm& vm, const std::string& directory, StartResources resources) {
-  resources.runtime_directory = directory;
+// Completes what choose_gpu() has begun.
+Result<CommandLine> line_for(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
+                             const FirmwareChoice& firmware, StartResources resources) {
+  resources.runtime_directory = runtime_directory(environment, vm.name);
+  resources.firmware = firmware.files;
+  resources.audio_backend = choose_audio_backend(host, environment, vm);
   return build_command_line(vm, resources);
 }
 
-// What QEMU can do decides about virtio-gpu; it is asked once, and what cannot be kept is asked
-// again at the next start.
+// What QEMU can do decides about the GPU and the sound; it is asked once, and what cannot be kept
+// is asked again at the next start.
 void learn_of_qemu(HostWriter& host, const Vm& vm) {
-  if (!vm.gpu || vm.gpu->way != virtio_gpu_way().id()) return;
+  if (!vm.gpu && !vm.sound) return;
   const Result<std::string> program = find_qemu_program(host, vm.qemu);
   if (program) (void)learn_qemu_abilities(host, *program);
 }
 
 Result<LaunchedVm> launch(HostWriter& host, const VmEnvironment& environment,
-                          const StartRequest& request, const std::string& directory,
-                          Supervisor& supervisor, VmHandover& handover) {
+                          const StartRequest& request, Supervisor& supervisor,
+                          VmHandover& handover) {
   learn_of_qemu(host, request.vm);
+  const FirmwareChoice firmware = TRY(choose_firmware(host, environment, request.vm));
+  TRY(make_nvram(host, environment, request.vm, firmware));
   StartResources resources = TRY(handover.prepare(
       environment, {.vm = request.vm, .show_plan = request.show_plan, .force = request.force},
       supervisor));
-  const CommandLine line = line_for(request.vm, directory, std::move(resources));
+  const CommandLine line =
+      TRY(line_for(host, environment, request.vm, firmware, std::move(resources)));
   if (request.before_launch) request.before_launch();
   return supervisor.launch({.argv = line.argv(),
                             .environment = environment_for(environment, line),
@@ -242,7 +250,8 @@ Result<std::vector<ListedVm>> list_vms(const HostReader& host, const VmEnvironme
 Result<CommandLine> command_line_of(const HostReader& host, const VmEnvironment& environment,
                                     const Vm& vm) {
   GpuChoice choice = TRY(choose_gpu(host, environment, vm));
-  return line_for(vm, runtime_directory(environment, vm.name), std::move(choice.resources));
+  const FirmwareChoice firmware = TRY(choose_firmware(host, environment, vm));
+  return line_for(host, environment, vm, firmware, std::move(choice.resources));
 }
 
 Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
@@ -264,7 +273,7 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
   const SuspendPolicy policy = suspend_policy(spec.on_suspend, spec.way, kernel_release(host));
   const Result<void> awake = keep_awake(supervisor, vm.name, policy);
   VmHandover handover(host, TRY(state_directory(host)));
-  Result<LaunchedVm> launched = launch(host, environment, request, directory, supervisor, handover);
+  Result<LaunchedVm> launched = launch(host, environment, request, supervisor, handover);
   if (!launched) {
     for (Error& failure : handover.take_back()) {
       launched.error().context.push_back(std::move(failure.message));

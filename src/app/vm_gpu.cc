@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/qemu.h"
 #include "app/vm_virtio_gpu.h"
 #include "base/format.h"
 #include "ways/ways.h"
@@ -44,8 +45,27 @@ Result<void> check_existing(const HostReader& host, const VmEnvironment& environ
   return error;
 }
 
-Result<GuestDevice> guest_device(const Vm::Gpu& gpu, const std::string& sysfs_path,
-                                 const std::string& type_id) {
+// Where nothing is known of QEMU the wish of the definition alone counts; the abilities are asked
+// at the first start.
+Result<bool> has_ramfb(const HostReader& host, const Vm& vm) {
+  const bool wanted = vm.gpu->ramfb.value_or(vm.gpu->way == "gvt-g");
+  if (!wanted || !vm.gpu->display) return false;
+  const Result<std::string> program = find_qemu_program(host, vm.qemu);
+  const Fact<QemuAbilities> abilities =
+      program ? qemu_abilities(host, *program)
+              : Fact<QemuAbilities>(Unreadable{.path = vm.qemu, .why = "no such program"});
+  const QemuAbilities* qemu = abilities.value();
+  if (qemu == nullptr) return vm.gpu->ramfb.has_value();
+  if (qemu->has_boot_display()) return true;
+  if (!vm.gpu->ramfb) return false;
+  return error_of(ErrorCode::Unsupported,
+                  {N_("gpu.ramfb is true, but {qemu} has no ramfb for vGPUs"), {{"qemu", vm.qemu}}},
+                  {N_("Leave gpu.ramfb out, or take QEMU 4.0 or newer with VFIO's display.")});
+}
+
+Result<GuestDevice> guest_device(const HostReader& host, const Vm& vm,
+                                 const std::string& sysfs_path, const std::string& type_id) {
+  const Vm::Gpu& gpu = *vm.gpu;
   const Way* way = find_way(gpu.way);
   if (way == nullptr) {
     return error_of(ErrorCode::Unsupported,
@@ -54,13 +74,17 @@ Result<GuestDevice> guest_device(const Vm::Gpu& gpu, const std::string& sysfs_pa
   return way->guest_device({.sysfs_path = sysfs_path,
                             .type_id = type_id,
                             .display = gpu.display,
-                            .opregion = gpu.opregion.value_or(gpu.way == "gvt-g")});
+                            .opregion = gpu.opregion.value_or(gpu.way == "gvt-g"),
+                            .ramfb = TRY(has_ramfb(host, vm)),
+                            .width = gpu.width,
+                            .height = gpu.height});
 }
 
 }  // namespace
 
 Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& environment,
-                               const Vm::Gpu& gpu) {
+                               const Vm& vm) {
+  const Vm::Gpu& gpu = *vm.gpu;
   const VgpuView view = TRY(view_vgpus(host));
   VgpuChoice choice;
   choice.uuid = gpu.uuid;
@@ -81,7 +105,7 @@ Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& envi
     choice.sysfs_path = choice.create->sysfs_path;
     type_id = choice.create->request.type_id;
   }
-  choice.device = TRY(guest_device(gpu, choice.sysfs_path, type_id));
+  choice.device = TRY(guest_device(host, vm, choice.sysfs_path, type_id));
   return choice;
 }
 
@@ -98,7 +122,7 @@ Result<GpuChoice> choose_gpu(const HostReader& host, const VmEnvironment& enviro
     choice.pci = TRY(choose_pci_devices(host, environment, vm, force));
     device = choice.pci->device;
   } else {
-    choice.vgpu = TRY(choose_vgpu(host, environment, *vm.gpu));
+    choice.vgpu = TRY(choose_vgpu(host, environment, vm));
     device = choice.vgpu->device;
   }
   choice.resources.gpu_devices = std::move(device.devices);

@@ -33,8 +33,9 @@ Result<GpuChoice> choose_gpu(const HostReader& host, const VmEnvironment& enviro
                              const std::vector<std::string>& force = {});
 
 // Errors: as prepare_create; Conflict if a vGPU of that UUID is there with another type or parent;
-// Busy if it is in use; Denied if the owner may not open its VFIO group.
+// Busy if it is in use; Denied if the owner may not open its VFIO group; Unsupported if QEMU lacks
+// the ramfb that the definition wants. `vm` has a [gpu].
 Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& environment,
-                               const Vm::Gpu& gpu);
+                               const Vm& vm);
 
 }  // namespace cleave

@@ -45,6 +45,7 @@ Result<VmEnvironment> this_vm_environment() {
   // sudo keeps neither as a rule; what it left would be root's.
   if (!environment.by_sudo) {
     environment.config_home = variable("XDG_CONFIG_HOME");
+    environment.data_home = variable("XDG_DATA_HOME");
     environment.runtime_home = variable("XDG_RUNTIME_DIR");
   }
   environment.has_display = !variable("DISPLAY").empty() || !variable("WAYLAND_DISPLAY").empty();

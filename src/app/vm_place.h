@@ -20,6 +20,7 @@ struct VmEnvironment {
   bool by_sudo = false;      // root through sudo: the owner's own places are used
   std::string home;          // of who runs cleave
   std::string config_home;   // XDG_CONFIG_HOME, or empty
+  std::string data_home;     // XDG_DATA_HOME, or empty
   std::string runtime_home;  // XDG_RUNTIME_DIR, or empty
   bool has_display = false;  // DISPLAY or WAYLAND_DISPLAY is set
   std::string user_runtime_base = "/run/user";  // UID below it is the owner's

@@ -23,13 +23,19 @@ std::optional<Guest> guest_of(const Vm& vm) {
   return std::nullopt;
 }
 
+bool has_window(const Vm& vm) { return vm.display == "gtk" || vm.display == "sdl"; }
+
 VirtioGpuRequest request_of(const Vm& vm) {
+  // SPICE and VNC have no OpenGL of their own: egl-headless draws for them.
+  const bool is_copied = vm.display == "spice" || vm.display == "vnc";
   return {.wish = parse_virtio_gpu_mode(vm.gpu->mode),
           .guest = guest_of(vm),
           .shown = vm.gpu->display,
-          .display = vm.display,
+          .display = is_copied ? "egl-headless" : vm.display,
           .accelerator = vm.accelerator,
-          .memory_bytes = vm.memory_bytes};
+          .memory_bytes = vm.memory_bytes,
+          .width = vm.gpu->width,
+          .height = vm.gpu->height};
 }
 
 VirtioGpuHost read_virtio_gpu_host(const HostReader& host, const Vm& vm) {
@@ -95,7 +101,7 @@ Result<Fact<std::string>> choose_node(const HostReader& host, const VmEnvironmen
   if (vm.display == "none") return unknown;
   const RenderNodeHost seen = read_render_node_host(host);
   if (!vm.render_node.empty()) return driver_of_node(host, seen, vm.render_node);
-  const bool is_window = vm.display != "egl-headless";
+  const bool is_window = has_window(vm);
   auto chosen = choose_render_node(seen, vm.gpu->parent);
   // A desktop may draw without any render node, by the processor.
   if (!chosen && is_window && vm.gpu->parent.empty()) return unknown;

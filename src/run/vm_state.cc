@@ -341,9 +341,10 @@ void remove_suspend_mark(const std::string& runtime_directory) {
 }
 
 void remove_runtime_files(const std::string& runtime_directory) {
-  for (const char* name : {kQmpSocket, kSerialSocket, kVncSocket, kScreenFile}) {
-    ::unlink(in(runtime_directory, name).c_str());
+  for (const std::string& name : all_runtime_files()) {
+    ::unlink(in(runtime_directory, name.c_str()).c_str());
   }
+  ::unlink(in(runtime_directory, kScreenFile).c_str());
 }
 
 Result<void> give_back(const VgpuRecord& vgpu) {

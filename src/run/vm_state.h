@@ -16,16 +16,14 @@
 #include "base/message.h"
 #include "base/result.h"
 #include "run/process.h"
+#include "vm/runtime_files.h"
 
 namespace cleave {
 
-// Names inside a VM's runtime directory.
+// Names inside a VM's runtime directory, beside those of vm/runtime_files.h.
 inline constexpr const char* kStateFile = "state.json";
 inline constexpr const char* kLockFile = "lock";
 inline constexpr const char* kLogFile = "qemu.log";
-inline constexpr const char* kQmpSocket = "qmp.sock";
-inline constexpr const char* kSerialSocket = "serial.sock";
-inline constexpr const char* kVncSocket = "vnc.sock";
 inline constexpr const char* kScreenFile = "screen.ppm";
 inline constexpr const char* kSuspendFile = "suspend.json";
 

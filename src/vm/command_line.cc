@@ -5,6 +5,7 @@
 
 #include "base/format.h"
 #include "base/text.h"
+#include "vm/device_arguments.h"
 
 namespace cleave {
 namespace {
@@ -25,36 +26,87 @@ constexpr const char* kSandboxThatStartsPrograms =
 constexpr const char* kBusVariable = "DBUS_SESSION_BUS_ADDRESS";
 constexpr const char* kNoBus = "disabled:";
 
+// Which of Hyper-V's interfaces make Windows need less of the processor: all that KVM has had since
+// Linux 4.20 (QEMU's docs/system/i386/hyperv.rst).
+constexpr const char* kHyperv =
+    "hv-relaxed=on,hv-vapic=on,hv-spinlocks=0x1fff,hv-vpindex=on,hv-runtime=on,hv-time=on,"
+    "hv-synic=on,hv-stimer=on,hv-tlbflush=on,hv-ipi=on,hv-frequencies=on";
+
 ArgumentGroup machine_group(const Vm& vm) {
+  std::string value = format("{},accel={}", vm.machine, vm.accelerator);
+  if (vm.firmware.secure_boot) value += ",smm=on";
+  // Windows keeps time with Hyper-V's clock; the HPET would only wake the host up.
+  if (vm.hyperv) value += ",hpet=off";
+  if (needs_shared_memory(vm) || vm.huge_pages) value += ",memory-backend=memory";
   return {
       "machine",
-      {"-machine", format("{},accel={}", vm.machine, vm.accelerator)},
+      // Without what QEMU adds by itself (a network card, a floppy drive, a CD drive).
+      {"-nodefaults", "-machine", std::move(value)},
       vm.accelerator == "kvm"
           ? N_("The machine that the guest sees; its code runs on the processor itself (KVM).")
           : N_("The machine that the guest sees; its code is translated (TCG), which is slow.")};
 }
 
-ArgumentGroup graphics_group() {
-  return {"graphics",
-          {"-vga", "none"},
-          N_("No emulated graphics card: the virtual GPU is the guest's only screen.")};
+ArgumentGroup cpu_group(const Vm& vm) {
+  const Vm::Topology& topology = vm.topology;
+  ArgumentGroup group{"cpu",
+                      {"-cpu", vm.hyperv ? format("{},{}", vm.cpu, kHyperv) : vm.cpu, "-smp",
+                       format("{},sockets={},cores={},threads={}", vm.cpus, topology.sockets,
+                              topology.cores, topology.threads)},
+                      N_("The processor model and the number of processors.")};
+  if (vm.hyperv) {
+    group.reason =
+        N_("The processor model and the number of processors, with Hyper-V's interfaces "
+           "for Windows.");
+  }
+  return group;
 }
 
-ArgumentGroup disk_group(const Vm::Disk& disk) {
-  std::string drive = "file=" + qemu_option_value(disk.file);
-  Message reason = N_("A disk for the guest's virtio driver, the fastest there is.");
-  if (disk.interface == "virtio") {
-    drive += ",if=virtio";
-  } else if (disk.interface == "sata") {
-    drive += ",if=ide";  // on q35 these are the ports of its SATA controller
-    reason = N_("A SATA disk, which every guest knows without a further driver.");
-  } else {
-    drive += ",if=ide,media=cdrom,readonly=on";
-    reason = N_("A disc in the guest's CD drive; the guest cannot write to it.");
+ArgumentGroup memory_group(const Vm& vm) {
+  ArgumentGroup group{"memory", {"-m", vm.memory_text}, N_("The guest's memory.")};
+  if (!needs_shared_memory(vm) && !vm.huge_pages) return group;
+  std::string value = format("memory-backend-memfd,id=memory,size={},share=on", vm.memory_text);
+  if (vm.huge_pages) value += ",hugetlb=on";
+  group.arguments.insert(group.arguments.end(), {"-object", std::move(value)});
+  group.reason = vm.huge_pages ? N_("The guest's memory, from the host's reserved huge pages.")
+                               : N_("The guest's memory, which virtiofsd can see.");
+  return group;
+}
+
+ArgumentGroup clock_group(const Vm& vm) {
+  if (vm.clock == "utc") {
+    return {"clock", {"-rtc", "base=utc"}, N_("The guest's hardware clock shows UTC.")};
   }
-  drive += ",format=" + disk.format;
-  if (!disk.cache.empty()) drive += ",cache=" + disk.cache;
-  return {"disk", {"-drive", std::move(drive)}, std::move(reason)};
+  ArgumentGroup group{"clock",
+                      {"-rtc", "base=localtime,driftfix=slew"},
+                      N_("The guest's hardware clock shows local time, as Windows expects, and "
+                         "makes up for ticks that were missed.")};
+  if (vm.accelerator == "kvm") {
+    group.arguments.insert(group.arguments.end(), {"-global", "kvm-pit.lost_tick_policy=delay"});
+  }
+  return group;
+}
+
+ArgumentGroup kernel_group(const Vm& vm) {
+  ArgumentGroup group{"kernel",
+                      {"-kernel", vm.kernel},
+                      N_("This program is started in place of a boot loader on a disk.")};
+  if (!vm.initrd.empty()) group.arguments.insert(group.arguments.end(), {"-initrd", vm.initrd});
+  if (!vm.kernel_arguments.empty()) {
+    group.arguments.insert(group.arguments.end(), {"-append", vm.kernel_arguments});
+  }
+  return group;
+}
+
+ArgumentGroup graphics_group(bool gpu_is_screen) {
+  if (gpu_is_screen) {
+    return {"graphics",
+            {"-vga", "none"},
+            N_("No emulated graphics card: the virtual GPU is the guest's only screen.")};
+  }
+  return {"graphics",
+          {"-vga", "std"},
+          N_("An emulated graphics card, whose picture every guest can draw.")};
 }
 
 std::string server_socket(const StartResources& resources, const char* name) {
@@ -62,35 +114,66 @@ std::string server_socket(const StartResources& resources, const char* name) {
                 qemu_option_value(resources.runtime_directory + "/" + name));
 }
 
+std::string with_render_node(std::string value, const Vm& vm, const StartResources& resources) {
+  const std::string& node = vm.render_node.empty() ? resources.render_node : vm.render_node;
+  return node.empty() ? value : value + ",rendernode=" + qemu_option_value(node);
+}
+
+ArgumentGroup window_group(const Vm& vm, const StartResources& resources) {
+  std::string value = vm.display;
+  if (resources.gpu_needs_opengl) value += ",gl=on";
+  if (vm.fullscreen) value += ",full-screen=on";
+  return {"display",
+          {"-display", std::move(value)},
+          resources.gpu_needs_opengl ? N_("A window that shows the virtual GPU's picture with "
+                                          "OpenGL, without copying it.")
+                                     : N_("A window with the guest's screen.")};
+}
+
 ArgumentGroup display_group(const Vm& vm, const StartResources& resources) {
-  if (vm.display == "none") {
+  if (vm.display == "gtk" || vm.display == "sdl") return window_group(vm, resources);
+  if (vm.display == "dbus") {
+    return {"display",
+            {"-display",
+             with_render_node(resources.gpu_needs_opengl ? "dbus,gl=on" : "dbus", vm, resources)},
+            N_("The guest's screen on your session's D-Bus, for a viewer.")};
+  }
+  const bool opengl =
+      vm.display == "egl-headless" || (vm.display != "none" && resources.gpu_needs_opengl);
+  if (!opengl) {
     return {"display", {"-display", "none"}, N_("No window; the guest's screen can be captured.")};
   }
-  if (vm.display == "egl-headless") {
-    std::string value = vm.display;
-    const bool own = vm.render_node.empty();
-    const std::string& node = own ? resources.render_node : vm.render_node;
-    if (!node.empty()) value += ",rendernode=" + qemu_option_value(node);
-    return {"display",
-            {"-display", std::move(value)},
-            own && !resources.display_reason.empty()
-                ? resources.display_reason
-                : Message(N_("No window, but OpenGL, which the virtual GPU's picture needs."))};
-  }
-  if (resources.gpu_needs_opengl) {
-    return {"display",
-            {"-display", vm.display + ",gl=on"},
-            N_("A window that shows the virtual GPU's picture with OpenGL, without copying it.")};
-  }
-  return {"display", {"-display", vm.display}, N_("A window with the guest's screen.")};
+  const bool own = vm.render_node.empty();
+  return {"display",
+          {"-display", with_render_node("egl-headless", vm, resources)},
+          own && !resources.display_reason.empty()
+              ? resources.display_reason
+              : Message(N_("No window, but OpenGL, which the virtual GPU's picture needs."))};
 }
 
 // egl-headless copies each frame for VNC; QEMU's own screendump cannot see a picture that comes as
 // a DMABUF (docs/decisions/0002-laptop-display.md).
 ArgumentGroup vnc_group(const StartResources& resources) {
   return {"vnc",
-          {"-vnc", "unix:" + qemu_option_value(resources.runtime_directory + "/vnc.sock")},
+          {"-vnc", "unix:" + qemu_option_value(resources.runtime_directory + "/" + kVncSocket)},
           N_("The guest's screen over VNC, on a socket that only you can open.")};
+}
+
+// Pictures that come with OpenGL are copied for it by egl-headless: SPICE's own OpenGL holds up all
+// of QEMU while a viewer is slow.
+ArgumentGroup spice_group(const StartResources& resources) {
+  ArgumentGroup group{
+      "spice",
+      {"-spice", format("unix=on,addr={},disable-ticketing=on,image-compression=off",
+                        qemu_option_value(resources.runtime_directory + "/" + kSpiceSocket))},
+      N_("The guest's screen over SPICE, on a socket that only you can open; a viewer can pass on "
+         "two USB devices.")};
+  for (int i = 0; i < 2; ++i) {
+    group.arguments.insert(group.arguments.end(),
+                           {"-chardev", format("spicevmc,id=usbredir{},name=usbredir", i),
+                            "-device", format("usb-redir,bus=usb.0,chardev=usbredir{}", i)});
+  }
+  return group;
 }
 
 ArgumentGroup serial_group(const Vm& vm, const StartResources& resources) {
@@ -98,7 +181,7 @@ ArgumentGroup serial_group(const Vm& vm, const StartResources& resources) {
     return {"serial", {"-serial", "none"}, N_("No serial port, because none was asked for.")};
   }
   return {"serial",
-          {"-serial", server_socket(resources, "serial.sock")},
+          {"-serial", server_socket(resources, kSerialSocket)},
           N_("The guest's serial port; its other end is a socket that only you can open.")};
 }
 
@@ -108,20 +191,46 @@ bool replaces_sandbox(const Vm& vm) {
   });
 }
 
-void add_devices(const Vm& vm, const StartResources& resources, CommandLine& line) {
-  if (!resources.gpu_devices.empty()) {
-    const bool is_screen = resources.gpu_replaces_screen || (vm.gpu && vm.gpu->display);
-    if (is_screen) line.groups.push_back(graphics_group());
-    line.groups.push_back({"gpu",
-                           {},
-                           resources.gpu_reason.empty()
-                               ? Message(N_("The guest's share of this machine's GPU."))
-                               : resources.gpu_reason});
-    for (const std::string& device : resources.gpu_devices) {
-      line.groups.back().arguments.insert(line.groups.back().arguments.end(), {"-device", device});
-    }
+void add_gpu(const Vm& vm, const StartResources& resources, CommandLine& line) {
+  const bool has_gpu = !resources.gpu_devices.empty();
+  line.groups.push_back(
+      graphics_group(has_gpu && (resources.gpu_replaces_screen || (vm.gpu && vm.gpu->display))));
+  if (!has_gpu) return;
+  line.groups.push_back({"gpu",
+                         {},
+                         resources.gpu_reason.empty()
+                             ? Message(N_("The guest's share of this machine's GPU."))
+                             : resources.gpu_reason});
+  for (const std::string& device : resources.gpu_devices) {
+    line.groups.back().arguments.insert(line.groups.back().arguments.end(), {"-device", device});
   }
-  for (const Vm::Disk& disk : vm.disks) line.groups.push_back(disk_group(disk));
+}
+
+// The GPU first: it finds the places on the bus where its drivers and firmware look for it.
+void add_devices(const Vm& vm, const StartResources& resources, CommandLine& line) {
+  add_gpu(vm, resources, line);
+  add_disks(vm, line);
+  add_networks(vm, line);
+  add_input(vm, line);
+  add_sound(vm, resources, line);
+  add_shares(vm, resources, line);
+  add_channels(vm, resources, line);
+}
+
+// The sockets, and the guest's screen.
+void add_connections(const Vm& vm, const StartResources& resources, CommandLine& line) {
+  line.groups.push_back({"qmp",
+                         {"-qmp", server_socket(resources, kQmpSocket)},
+                         N_("The socket over which cleave watches and stops the VM.")});
+  line.groups.push_back({"tools",
+                         {"-qmp", server_socket(resources, kToolsSocket)},
+                         N_("A second such socket, for programs of your own.")});
+  line.groups.push_back(display_group(vm, resources));
+  if (vm.display == "egl-headless" || vm.display == "vnc") {
+    line.groups.push_back(vnc_group(resources));
+  }
+  if (vm.display == "spice") line.groups.push_back(spice_group(resources));
+  line.groups.push_back(serial_group(vm, resources));
 }
 
 // What makes it safe; none of it changes what the guest sees.
@@ -181,22 +290,13 @@ CommandLine build_command_line(const Vm& vm, const StartResources& resources) {
   CommandLine line;
   line.program = vm.qemu;
   line.groups.push_back(machine_group(vm));
-  line.groups.push_back({"cpu",
-                         {"-cpu", vm.cpu, "-smp", std::to_string(vm.cpus)},
-                         N_("The processor model and the number of processors.")});
-  line.groups.push_back({"memory", {"-m", vm.memory_text}, N_("The guest's memory.")});
-  if (!vm.kernel.empty()) {
-    line.groups.push_back({"kernel",
-                           {"-kernel", vm.kernel},
-                           N_("This program is started in place of a boot loader on a disk.")});
-  }
+  line.groups.push_back(cpu_group(vm));
+  line.groups.push_back(memory_group(vm));
+  line.groups.push_back(clock_group(vm));
+  add_firmware(vm, resources, line);
+  if (!vm.kernel.empty()) line.groups.push_back(kernel_group(vm));
   add_devices(vm, resources, line);
-  line.groups.push_back({"qmp",
-                         {"-qmp", server_socket(resources, "qmp.sock")},
-                         N_("The socket over which cleave watches and stops the VM.")});
-  line.groups.push_back(display_group(vm, resources));
-  if (vm.display == "egl-headless") line.groups.push_back(vnc_group(resources));
-  line.groups.push_back(serial_group(vm, resources));
+  add_connections(vm, resources, line);
   add_protection(vm, resources, line);
   if (!vm.extra_arguments.empty()) {
     line.groups.push_back(

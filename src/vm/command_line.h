@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "base/message.h"
+#include "vm/runtime_files.h"
 #include "vm/vm.h"
 
 namespace cleave {
+
+// Of the network card of that number on a bridge: the descriptor of the tap that QEMU is given.
+inline constexpr int kFirstTapDescriptor = 40;
 
 // What the host decided for this start. `gpu_devices` come from the way (ways/ guest_device). Empty
 // reasons: the general ones.
@@ -21,13 +25,23 @@ struct StartResources {
   bool gpu_starts_programs = false;  // QEMU has to start one for it, which the sandbox then lets it
   std::string render_node{};         // for egl-headless, if the definition names none
   Message display_reason{};          // of egl-headless on that node
+  struct Firmware {
+    std::string code{};  // a file; empty: QEMU's own SeaBIOS
+    std::string code_format = "raw";
+    std::string nvram{};  // the VM's own copy of the variables
+    std::string nvram_format = "raw";
+  };
+  Firmware firmware{};
+  std::string audio_backend{};  // of the sound card, if the definition names none
   // To be set where the caller's environment has no such variable.
   std::vector<std::pair<std::string, std::string>> environment{};
 };
 
 struct ArgumentGroup {
-  // "machine", "cpu", "memory", "kernel", "graphics", "gpu", "disk", "qmp", "display", "vnc",
-  // "serial", "monitor", "name", "configuration", "sandbox", "extra"
+  // "machine", "cpu", "memory", "clock", "firmware", "tpm", "kernel", "graphics", "gpu", "disk",
+  // "network", "input", "sound", "share", "channel", "memory-device", "looking-glass", "qmp",
+  // "tools", "display", "vnc", "spice", "serial", "monitor", "name", "configuration", "sandbox",
+  // "extra"
   std::string name;
   std::vector<std::string> arguments;
   Message reason;  // why these are there

@@ -10,17 +10,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "vm/toml.h"
 
 namespace cleave {
-
-// Where something stands in the file; both start at 1, 0 means the key was not written.
-// Columns count characters, not bytes.
-struct Position {
-  std::uint32_t line = 0;
-  std::uint32_t column = 0;
-
-  auto operator<=>(const Position&) const = default;
-};
 
 template <typename T>
 struct Written {
@@ -30,44 +22,113 @@ struct Written {
   [[nodiscard]] bool is_written() const { return position.line != 0; }
 };
 
+// What each key means, its choices and its default: vm/definition_keys.cc, one row for each.
+struct TopologyDefinition {
+  Written<std::int64_t> sockets;
+  Written<std::int64_t> cores;            // of a socket
+  Written<std::int64_t> threads;          // of a core
+  Written<std::vector<std::string>> pin;  // for each of the guest's processors: "2", "4-5"
+};
+
+struct FirmwareDefinition {
+  Position position;
+  Written<std::string> type;
+  Written<bool> secure_boot;
+  Written<std::optional<bool>> tpm;
+  Written<std::string> code;
+  Written<std::string> nvram;
+};
+
 struct DiskDefinition {
-  Position position;               // of [[disk]]
-  Written<std::string> file;       // required
-  Written<std::string> format;     // qcow2, raw; default by the file's ending
-  Written<std::string> interface;  // virtio, sata, cdrom; default virtio, cdrom for .iso
-  Written<std::string> cache;      // none, writeback, …; default none
+  Position position;  // of [[disk]]
+  Written<std::string> file;
+  Written<std::string> format;
+  Written<std::string> interface;
+  Written<std::string> cache;
+  Written<std::string> aio;
+  Written<std::optional<bool>> discard;
+  Written<bool> iothread;
+  Written<bool> read_only;
+  Written<std::string> serial;
+  Written<std::int64_t> boot_index;
+};
+
+struct NetworkDefinition {
+  Position position;  // of [[network]]
+  Written<std::string> type;
+  Written<std::string> bridge;
+  Written<std::string> model;
+  Written<std::string> mac;
+  Written<std::vector<std::string>> forward;
 };
 
 struct GpuDefinition {
-  Position position;            // of [gpu]; not written: a VM without a share of the GPU
-  Written<std::string> way;     // required: "gvt-g"; "none"; "mdev" for any other mediated device
-  Written<std::string> parent;  // name of the mdev parent; default: the only one there is
-  Written<std::string> type;    // mdev type id; default: the best that fits
-  Written<std::string> device;  // address of the virtual function or the whole device
-  Written<std::string> rom;     // a file in place of the device's own ROM
-  Written<std::string> uuid;    // default: derived from the VM's name
-  Written<std::string> mode;    // of virtio-gpu: "virgl"; default: the best that surely works
-  Written<std::optional<bool>> display;   // the guest's screen is the vGPU's; default: by the way
-  Written<std::optional<bool>> opregion;  // default: on for Intel GPUs
+  Position position;  // of [gpu]; not written: a VM without a share of the GPU
+  Written<std::string> way;
+  Written<std::string> parent;
+  Written<std::string> type;
+  Written<std::string> device;
+  Written<std::string> rom;
+  Written<std::string> uuid;
+  Written<std::string> mode;
+  Written<std::string> resolution;
+  Written<std::optional<bool>> display;
+  Written<std::optional<bool>> opregion;
+  Written<std::optional<bool>> ramfb;
+};
+
+struct DisplayDefinition {
+  Written<std::string> type;
+  Written<std::string> render_node;
+  Written<bool> fullscreen;
+  Written<std::string> looking_glass;
+};
+
+struct SoundDefinition {
+  Position position;
+  Written<std::string> model;
+  Written<std::string> backend;
+};
+
+struct ShareDefinition {
+  Position position;  // of [[share]]
+  Written<std::string> path;
+  Written<std::string> tag;
+  Written<std::string> type;
+  Written<bool> read_only;
 };
 
 struct VmDefinition {
-  std::string file;                  // for messages
-  Written<std::string> name;         // default: the file's name without ".toml"
-  Written<std::string> machine;      // q35, pc; default q35
-  Written<std::string> accelerator;  // kvm, tcg; default kvm
-  Written<std::string> cpu;          // default "host" with kvm, "max" with tcg
-  Written<std::int64_t> cpus;        // default 2
-  Written<std::string> memory;       // "4G", "512M"; default 2G
-  Written<std::string> guest;        // linux, windows; default: not told
-  Written<std::string> on_suspend;   // keep, pause, stop, refuse; default: what the GPU bears
-  Written<std::string> kernel;       // an ELF or bzImage started in place of the disk's loader
-  Written<std::string> qemu;         // binary; default qemu-system-x86_64
-  Written<std::string> display;      // [display] type: gtk, sdl, egl-headless, none; default gtk
-  Written<std::string> render_node;  // [display] render_node: for egl-headless
-  Written<bool> serial;  // a serial port whose other end is a socket in the VM's directory
+  std::string file;  // for messages
+  Written<std::string> name;
+  Written<std::string> guest;
+  Written<std::string> machine;
+  Written<std::string> accelerator;
+  Written<std::string> cpu;
+  Written<std::int64_t> cpus;
+  Written<std::string> memory;
+  Written<bool> huge_pages;
+  Written<std::optional<bool>> balloon;
+  Written<std::string> kernel;
+  Written<std::string> initrd;
+  Written<std::string> kernel_arguments;
+  Written<std::string> qemu;
+  Written<std::string> clock;
+  Written<std::optional<bool>> hyperv;
+  Written<bool> serial;
+  Written<std::optional<bool>> guest_agent;
+  Written<bool> clipboard;
+  Written<std::string> pointer;
+  Written<std::string> on_suspend;
+  Written<std::string> autostart;
+  TopologyDefinition topology;
+  FirmwareDefinition firmware;
   std::vector<DiskDefinition> disks;
+  std::vector<NetworkDefinition> networks;
   GpuDefinition gpu;
+  DisplayDefinition display;
+  SoundDefinition sound;
+  std::vector<ShareDefinition> shares;
   Written<std::vector<std::string>> extra_arguments;  // for QEMU, as they are, last
 };
 

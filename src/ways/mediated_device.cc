@@ -216,11 +216,21 @@ Result<Plan> MediatedDeviceWay::detach(const Facts& facts, const std::string& uu
 
 GuestDevice MediatedDeviceWay::guest_device(const Attachment& attachment) const {
   // A comma inside a value of QEMU's option syntax is written twice (docs/system/invocation).
-  std::string device = "vfio-pci,sysfsdev=" + replace_all(attachment.sysfs_path, ",", ",,");
   const Picture picture = picture_of(attachment.type_id);
   const bool display = attachment.display && picture != Picture::None;
+  // Only the device that cannot be unplugged may have ramfb (vfio_pci_nohotplug_dev_class_init,
+  // QEMU's hw/vfio/pci.c).
+  const bool ramfb = display && attachment.ramfb;
+  std::string device = format("{},sysfsdev={}", ramfb ? "vfio-pci-nohotplug" : "vfio-pci",
+                              replace_all(attachment.sysfs_path, ",", ",,"));
   // `off` is said, too: QEMU's default is `auto`, which would need OpenGL after all.
   device += display ? ",display=on" : ",display=off";
+  if (ramfb) device += ",ramfb=on";
+  // A picture in memory has the size of its type; only one with an EDID can be asked for another
+  // (vfio_realize, hw/vfio/pci.c: "xres and yres properties need edid support").
+  if (display && picture == Picture::DmaBuf && attachment.width > 0) {
+    device += format(",xres={},yres={}", attachment.width, attachment.height);
+  }
   if (attachment.opregion) device += ",x-igd-opregion=on";
   return {.devices = {std::move(device)}, .needs_opengl = display && picture == Picture::DmaBuf};
 }

@@ -200,6 +200,7 @@ std::string window_for(std::uint64_t memory_bytes) {
 VirtioGpuDevice device_of(const VirtioGpuRequest& request, const Needs& needs, VirtioGpuMode mode,
                           Message reason) {
   std::string device = needs.device_name(mode);
+  if (request.width > 0) device += format(",xres={},yres={}", request.width, request.height);
   // Blobs of a plain device would want the guest's memory in a memfd (virtio_gpu_have_udmabuf in
   // hw/display/virtio-gpu-udmabuf.c); with virglrenderer they need nothing of it.
   if (mode == VirtioGpuMode::Venus || mode == VirtioGpuMode::NativeContext) {

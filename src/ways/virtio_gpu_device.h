@@ -27,6 +27,9 @@ struct VirtioGpuRequest {
   std::string display;                // "gtk", "egl-headless", "none"
   std::string accelerator;            // "kvm", "tcg"
   std::uint64_t memory_bytes = 0;
+  // What its screen likes best, in pixels; 0: QEMU's own.
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
 };
 
 // What the machine is like.

@@ -78,6 +78,10 @@ struct Attachment {
   std::string type_id;     // "i915-GVTg_V5_4": tells how the driver shows its picture
   bool display = true;     // wanted; has no effect on types without a display
   bool opregion = false;   // only Intel GPUs have one
+  bool ramfb = false;      // a picture before the guest's driver runs
+  // What its screen likes best, in pixels; 0: the driver's own.
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
   // Of PCI devices: the VM's device, then the other functions of its card.
   std::vector<PciAddress> functions = {};
   std::string machine = {};  // QEMU's: "q35", "pc"

@@ -34,7 +34,7 @@ THIRD_PARTY = {
     "fmt/": {"src/base/format.h", "src/base/format.cc"},
     "nlohmann/": {"src/base/json.cc"},
     "CLI/": {"src/cli/parse.cc"},
-    "toml++/": {"src/vm/definition.cc"},
+    "toml++/": {"src/vm/toml.cc"},
     "png.h": {"src/run/picture.cc"},
     "systemd/": {"src/host/inhibitor.cc", "src/host/journal.cc"},
     "pugixml.hpp": {"src/facts/libvirt_domain.cc"},

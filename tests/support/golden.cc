@@ -22,15 +22,19 @@ std::string read_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::vector<std::string> machine_names() {
+std::vector<std::string> file_stems(std::string_view directory, std::string_view ending) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(tests_directory() / "machines")) {
-    const std::string name = entry.path().stem().string();
-    // Those are parts that machines include.
-    if (entry.path().extension() != ".machine" || name.starts_with("with-")) continue;
-    names.push_back(name);
+  for (const auto& entry : std::filesystem::directory_iterator(tests_directory() / directory)) {
+    if (entry.path().extension() == ending) names.push_back(entry.path().stem().string());
   }
   std::ranges::sort(names);
+  return names;
+}
+
+std::vector<std::string> machine_names() {
+  std::vector<std::string> names = file_stems("machines", ".machine");
+  // Those are parts that machines include.
+  std::erase_if(names, [](const std::string& name) { return name.starts_with("with-"); });
   return names;
 }
 
@@ -48,6 +52,8 @@ void expect_golden(std::string_view name, std::string_view actual) {
 }
 
 std::string read_test_file(std::string_view path) { return read_file(tests_directory() / path); }
+
+std::string test_path(std::string_view path) { return tests_directory() / path; }
 
 std::string corpus_directory() {
   const std::filesystem::path corpus =

@@ -12,6 +12,11 @@ void expect_golden(std::string_view name, std::string_view actual);
 
 // A file of the source tree, by its path below tests/.
 std::string read_test_file(std::string_view path);
+std::string test_path(std::string_view path);
+
+// The names of the files with that ending (".toml") in a directory below tests/, without it,
+// sorted.
+std::vector<std::string> file_stems(std::string_view directory, std::string_view ending);
 
 // The names of all files of machines/, without their ending, sorted.
 std::vector<std::string> machine_names();

@@ -13,6 +13,7 @@ const std::vector<Command>& all_commands() {
       kVmScreenshotCommand, kLabRunCommand,     kLabShellCommand,    kLabUpCommand,
       kLabDownCommand,      kLabListCommand,    kLabAgentCommand,    kQemuListCommand,
       kRulesCommand,        kTrialCommand,      kKernelCheckCommand, kSleepCommand,
+      kVmSchemaCommand,
   };
   return kCommands;
 }

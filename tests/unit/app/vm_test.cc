@@ -94,7 +94,7 @@ Vm vm() {
   wanted.kernel = "/vm/kernel";
   wanted.display = "egl-headless";
   wanted.render_node = "/dev/dri/renderD128";
-  wanted.disks = {{.file = "/vm/disk.img", .format = "raw", .interface = "virtio", .cache = ""}};
+  wanted.disks.emplace_back().file = "/vm/disk.img";
   return wanted;
 }
 

@@ -22,7 +22,7 @@ CommandLine command_line(const std::string& name) {
   return build_command_line(*vm, example_resources(*vm, "/run/user/1000/cleave/" + vm->name));
 }
 
-class Golden : public ::testing::TestWithParam<const char*> {};
+class Golden : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Golden, CommandLine) {
   const CommandLine line = command_line(GetParam());
@@ -35,24 +35,26 @@ TEST_P(Golden, CommandLine) {
     text +=
         group.name + ": " + join(group.arguments, " | ") + "\n    " + english(group.reason) + "\n";
   }
-  testing::expect_golden(std::string("vm/") + GetParam() + ".txt", text);
+  testing::expect_golden("vm/" + GetParam() + ".txt", text);
 }
 
-INSTANTIATE_TEST_SUITE_P(Vm, Golden, ::testing::ValuesIn(testing::kExamples),
+INSTANTIATE_TEST_SUITE_P(Vm, Golden, ::testing::ValuesIn(testing::example_names()),
                          [](const auto& which) { return replace_all(which.param, "-", "_"); });
 
-// The command line that a person got working by hand is contained in ours, in its order; only
-// paths and the UUID differ.
+// What a person got working by hand stands in ours; only paths and the UUID differ, and the disk,
+// which by hand is one option of the older kind.
 TEST(CommandLine, KeepsTheWellKnownOneRecognisable) {
   const std::string text = to_shell_text(command_line("win10").argv());
-  const std::string by_hand =
-      "qemu-system-x86_64 -machine q35,accel=kvm -cpu host -smp 4 -m 4G -vga none "
-      "-device vfio-pci,sysfsdev=/sys/bus/mdev/devices/" +
-      vgpu_uuid("win10") +
-      ",display=on,x-igd-opregion=on "
-      "-drive file=/home/user/vms/win10_120g.qcow2,if=virtio,format=qcow2,cache=none "
-      "-qmp unix:/run/user/1000/cleave/win10/qmp.sock,server=on,wait=off -display gtk,gl=on";
-  EXPECT_TRUE(text.starts_with(by_hand + " ")) << text;
+  for (const std::string& by_hand :
+       {std::string("-machine q35,accel=kvm"), std::string("-cpu host"), std::string("-smp 4"),
+        std::string("-m 4G"), std::string("-vga none"),
+        "-device vfio-pci,sysfsdev=/sys/bus/mdev/devices/" + vgpu_uuid("win10") +
+            ",display=on,x-igd-opregion=on",
+        std::string("file=/home/user/vms/win10_120g.qcow2,format=qcow2,cache=none"),
+        std::string("-qmp unix:/run/user/1000/cleave/win10/qmp.sock,server=on,wait=off"),
+        std::string("-display gtk,gl=on")}) {
+    EXPECT_NE(text.find(by_hand), std::string::npos) << by_hand << "\n" << text;
+  }
 }
 
 TEST(CommandLine, KeepsTheEmulatedScreenUntilThereIsAGpu) {
@@ -61,7 +63,7 @@ TEST(CommandLine, KeepsTheEmulatedScreenUntilThereIsAGpu) {
   StartResources resources;
   resources.runtime_directory = "/run";
   const std::string text = to_shell_text(build_command_line(*vm, resources).argv());
-  EXPECT_EQ(text.find("-vga"), std::string::npos) << text;
+  EXPECT_NE(text.find("-vga std"), std::string::npos) << text;
   EXPECT_EQ(text.find("gl=on"), std::string::npos) << text;
 }
 

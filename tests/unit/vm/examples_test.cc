@@ -19,7 +19,7 @@ void add_virtio_gpu(const Vm& vm, StartResources& resources) {
     resources.gpu_starts_programs = true;
   }
   resources.gpu_devices = {device};
-  if (vm.display == "egl-headless") {
+  if (vm.display != "gtk" && vm.display != "sdl") {
     resources.render_node = "/dev/dri/by-path/pci-" + vm.gpu->parent + "-render";
     resources.display_reason = "No window, but OpenGL, drawn by that GPU.";
   } else if (resources.gpu_needs_opengl) {
@@ -28,6 +28,8 @@ void add_virtio_gpu(const Vm& vm, StartResources& resources) {
 }
 
 }  // namespace
+
+std::vector<std::string> example_names() { return file_stems("golden/vm", ".toml"); }
 
 std::optional<Vm> example(const std::string& name, std::string_view directory) {
   auto checked = read_definition(read_test_file("golden/vm/" + name + ".toml"),
@@ -52,6 +54,12 @@ std::string problems_text(const std::vector<DefinitionProblem>& problems) {
 StartResources example_resources(const Vm& vm, std::string runtime_directory) {
   StartResources resources;
   resources.runtime_directory = std::move(runtime_directory);
+  resources.audio_backend = "none";
+  if (vm.firmware.uefi) {
+    const std::string kind = vm.firmware.secure_boot ? ".ms" : "";
+    resources.firmware.code = format("/usr/share/OVMF/OVMF_CODE_4M{}.fd", kind);
+    resources.firmware.nvram = "/vms/" + vm.name + "/nvram.fd";
+  }
   if (!vm.gpu) return resources;
   if (vm.gpu->way == "sr-iov") {
     resources.gpu_devices = {"vfio-pci,host=0000:00:02.1"};
