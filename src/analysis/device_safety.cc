@@ -22,9 +22,28 @@ bool is_of(const PciDevice& device, std::initializer_list<std::uint32_t> classes
   return std::ranges::find(classes, device.class_code >> 16U) != classes.end();
 }
 
-bool is_below(const PciDevice& device, const DevicesAbove& above) {
+// Whether something of the host's hangs on the device.
+bool is_below(const PciDevice& device, const DevicesAbove& above, const UsbAbove& /*usb_above*/) {
   return std::ranges::find(above, device.address) != above.end();
 }
+bool is_below(const UsbDevice& device, const DevicesAbove& /*above*/, const UsbAbove& usb_above) {
+  return std::ranges::find(usb_above, device.port) != usb_above.end();
+}
+
+// What cannot be seen can only concern devices that may have such a thing at all; of what hangs on
+// USB that is not asked.
+bool may_have_disks(const PciDevice& device) {
+  return is_of(device, {kStorage, kSystemPeripheral, kSerialBus});
+}
+bool may_have_networks(const PciDevice& device) {
+  return is_of(device, {kNetwork, kWireless, kSerialBus});
+}
+bool may_have_keyboards(const PciDevice& device) {
+  return is_of(device, {kSerialBus, kSignalProcessing});
+}
+bool may_have_disks(const UsbDevice& /*device*/) { return true; }
+bool may_have_networks(const UsbDevice& /*device*/) { return true; }
+bool may_have_keyboards(const UsbDevice& /*device*/) { return true; }
 
 // What could not be read; what nobody looked for is unknown, too.
 template <typename T>
@@ -67,11 +86,12 @@ void add_place(std::vector<std::string>& places, const std::string& place) {
   if (std::ranges::find(places, place) == places.end()) places.push_back(place);
 }
 
-void look_at_disks(const Facts& facts, const PciDevice& device, Reasons& reasons) {
-  const bool may_have_disks = is_of(device, {kStorage, kSystemPeripheral, kSerialBus});
+template <typename Device>
+void look_at_disks(const Facts& facts, const Device& device, Reasons& reasons) {
+  const bool may_have = may_have_disks(device);
   const Fact<std::vector<DiskUse>>& disks = facts.host_uses.disks;
   const auto nothing = unread_in(disks, "/proc/self/mountinfo");
-  if (nothing && may_have_disks) reasons.add_unread(*nothing);
+  if (nothing && may_have) reasons.add_unread(*nothing);
   std::vector<std::string> essential;
   std::vector<std::string> swap;
   std::vector<std::string> mounted;
@@ -83,7 +103,7 @@ void look_at_disks(const Facts& facts, const PciDevice& device, Reasons& reasons
       if (!unread) unread = unread_in(use.above, "/sys/class/block");
       continue;
     }
-    if (!is_below(device, *above)) continue;
+    if (!is_below(device, *above, use.usb_above)) continue;
     if (use.kind == DiskUse::Kind::Held) add_place(held, use.place);
     if (use.kind == DiskUse::Kind::Swap) add_place(swap, use.place);
     if (use.kind != DiskUse::Kind::Mount) continue;
@@ -99,20 +119,22 @@ void look_at_disks(const Facts& facts, const PciDevice& device, Reasons& reasons
                           "{places}."),
                        held);
   }
-  if (unread && may_have_disks) reasons.add_unread(*unread);
+  if (unread && may_have) reasons.add_unread(*unread);
 }
 
-void look_at_networks(const Facts& facts, const PciDevice& device, Reasons& reasons) {
+template <typename Device>
+void look_at_networks(const Facts& facts, const Device& device, Reasons& reasons) {
   const Fact<std::vector<NetworkUse>>& networks = facts.host_uses.networks;
   if (const auto unread = unread_in(networks, "/sys/class/net")) {
-    if (is_of(device, {kNetwork, kWireless, kSerialBus})) reasons.add_unread(*unread);
+    if (may_have_networks(device)) reasons.add_unread(*unread);
     return;
   }
   const std::vector<NetworkUse> all = networks.value_or({});
-  const bool another = std::ranges::any_of(
-      all, [&](const NetworkUse& use) { return use.has_link && !is_below(device, use.above); });
+  const bool another = std::ranges::any_of(all, [&](const NetworkUse& use) {
+    return use.has_link && !is_below(device, use.above, use.usb_above);
+  });
   for (const NetworkUse& use : all) {
-    if (!is_below(device, use.above)) continue;
+    if (!is_below(device, use.above, use.usb_above)) continue;
     const std::vector<Field> fields = {{"interface", use.interface}};
     if (use.default_route) {
       reasons.add(DeviceSafety::Essential,
@@ -157,16 +179,17 @@ void look_at_displays(const Facts& facts, const PciDevice& device, Reasons& reas
   }
 }
 
-void look_at_keyboards(const Facts& facts, const PciDevice& device, Reasons& reasons) {
+template <typename Device>
+void look_at_keyboards(const Facts& facts, const Device& device, Reasons& reasons) {
   const Fact<std::vector<Keyboard>>& keyboards = facts.host_uses.keyboards;
   if (const auto unread = unread_in(keyboards, "/sys/class/input")) {
-    if (is_of(device, {kSerialBus, kSignalProcessing})) reasons.add_unread(*unread);
+    if (may_have_keyboards(device)) reasons.add_unread(*unread);
     return;
   }
   std::vector<std::string> its;
   bool another = false;
   for (const Keyboard& keyboard : keyboards.value_or({})) {
-    if (is_below(device, keyboard.above)) {
+    if (is_below(device, keyboard.above, keyboard.usb_above)) {
       add_place(its, keyboard.name);
     } else {
       another = true;
@@ -204,6 +227,14 @@ DeviceSafetyReport device_safety(const Facts& facts, const PciDevice& device) {
   look_at_disks(facts, device, reasons);
   look_at_networks(facts, device, reasons);
   look_at_displays(facts, device, reasons);
+  look_at_keyboards(facts, device, reasons);
+  return reasons.take();
+}
+
+DeviceSafetyReport device_safety(const Facts& facts, const UsbDevice& device) {
+  Reasons reasons;
+  look_at_disks(facts, device, reasons);
+  look_at_networks(facts, device, reasons);
   look_at_keyboards(facts, device, reasons);
   return reasons.take();
 }

@@ -1,4 +1,4 @@
-// Whether the host can do without a PCI device: asked before one is given to a VM. Pure.
+// Whether the host can do without a PCI device, or one of USB: asked before one is given to a VM. Pure.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,9 @@ struct DeviceSafetyReport {
 // Looks at facts.host_uses (read_device_facts), at the displays and at the GPUs. What goes along
 // with the device is not looked at: see group_members.
 DeviceSafetyReport device_safety(const Facts& facts, const PciDevice& device);
+
+// The same for one device of USB, with what hangs on it.
+DeviceSafetyReport device_safety(const Facts& facts, const UsbDevice& device);
 
 // The other devices of its IOMMU group, without bridges: a VM gets all of them or none. None too
 // where the group is not known.

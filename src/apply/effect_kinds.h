@@ -47,6 +47,13 @@ Result<void> perform_here(HostWriter& host, const BindDriver& effect, const Befo
 Result<Notes> take_back_here(HostWriter& host, const BindDriver& effect, const Trace& trace);
 bool is_gone_here(const HostReader& host, const BindDriver& effect, const Before& before);
 
+// usb_effects.cc
+Result<bool> is_done_here(const HostReader& host, const ReleaseUsb& effect);
+Result<Before> observe_here(HostWriter& host, const ReleaseUsb& effect);
+Result<void> perform_here(HostWriter& host, const ReleaseUsb& effect, const Before& before);
+Result<Notes> take_back_here(HostWriter& host, const ReleaseUsb& effect, const Trace& trace);
+bool is_gone_here(const HostReader& host, const ReleaseUsb& effect, const Before& before);
+
 // file_effects.cc
 Result<bool> is_done_here(const HostReader& host, const WriteFile& effect);
 Result<Before> observe_here(HostWriter& host, const WriteFile& effect);

@@ -24,7 +24,8 @@ Error interrupted() { return error_of(ErrorCode::Interrupted, {N_("It was interr
 bool is_volatile(const Change& change) {
   return !change.permanent && (std::holds_alternative<WriteAttribute>(change.effect) ||
                                std::holds_alternative<ChangeOwner>(change.effect) ||
-                               std::holds_alternative<BindDriver>(change.effect));
+                               std::holds_alternative<BindDriver>(change.effect) ||
+                               std::holds_alternative<ReleaseUsb>(change.effect));
 }
 
 // What tells only of things that a power cut takes away need not outlive it.

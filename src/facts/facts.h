@@ -19,6 +19,7 @@
 #include "facts/platform.h"
 #include "facts/qemu.h"
 #include "facts/session.h"
+#include "facts/usb.h"
 #include "facts/virtual_machines.h"
 #include "facts/virtualisation_switch.h"
 
@@ -81,6 +82,7 @@ struct Facts {
   QemuFacts qemu;
   VirtualMachineFacts virtual_machines;
   HostUses host_uses;                   // read_device_facts() alone reads them
+  Fact<std::vector<UsbDevice>> usb_devices;  // the same; by port
   Fact<std::string> kernel_log;         // since boot, as /dev/kmsg or dmesg print it
   Fact<std::string> previous_boot_log;  // the end of what the kernel said at the boot before
   bool is_root = false;                 // facts that need root are complete

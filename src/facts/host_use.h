@@ -17,6 +17,8 @@ namespace cleave {
 // All PCI devices that a thing hangs on: its controller and the bridges and hosts above it, in the
 // order of sysfs' path. None: it is on another bus, or only in memory.
 using DevicesAbove = std::vector<PciAddress>;
+// The same of USB devices, hubs among them, by their ports: "1-2", "1-2.3" (facts/usb.h).
+using UsbAbove = std::vector<std::string>;
 
 // Something that stands on disks.
 struct DiskUse {
@@ -29,6 +31,7 @@ struct DiskUse {
   std::string place;   // where it is mounted; the partition or file of swap; the holder: "dm-0"
   std::string device;  // the block device's name: "nvme0n1p2"; empty where that is unknown
   Fact<DevicesAbove> above;  // of all disks that it is spread over; unreadable: nobody can say
+  UsbAbove usb_above = {};   // complete where `above` is known
 
   bool operator==(const DiskUse&) const = default;
 };
@@ -40,6 +43,7 @@ struct NetworkUse {
   bool has_link = false;
   // The way to everywhere else goes through it, by itself or through a bridge, bond or VLAN on it.
   bool default_route = false;
+  UsbAbove usb_above = {};
 
   bool operator==(const NetworkUse&) const = default;
 };
@@ -47,6 +51,7 @@ struct NetworkUse {
 struct Keyboard {
   std::string name;  // "AT Translated Set 2 keyboard"
   DevicesAbove above;
+  UsbAbove usb_above = {};
 
   bool operator==(const Keyboard&) const = default;
 };

@@ -81,6 +81,13 @@ Json effect_json(const BindDriver& effect) {
                        {"device_id", effect.device_id}});
 }
 
+Json effect_json(const ReleaseUsb& effect) {
+  return Json::object({{"kind", "release-usb"},
+                       {"device", bytes_json(effect.device)},
+                       {"vendor_id", effect.vendor_id},
+                       {"product_id", effect.product_id}});
+}
+
 Result<Effect> write_attribute_from(const Json& json) {
   WriteAttribute effect;
   effect.path = TRY(path_member(json, "path"));
@@ -162,6 +169,15 @@ Result<Effect> bind_driver_from(const Json& json) {
   return Effect(std::move(effect));
 }
 
+Result<Effect> release_usb_from(const Json& json) {
+  ReleaseUsb effect;
+  effect.device = TRY(path_member(json, "device"));
+  effect.vendor_id = static_cast<std::uint16_t>(TRY(number_member(json, "vendor_id", UINT16_MAX)));
+  effect.product_id =
+      static_cast<std::uint16_t>(TRY(number_member(json, "product_id", UINT16_MAX)));
+  return Effect(std::move(effect));
+}
+
 Result<Effect> effect_from(const Json& json) {
   struct Kind {
     std::string_view name;
@@ -171,7 +187,7 @@ Result<Effect> effect_from(const Json& json) {
       {"write-attribute", write_attribute_from}, {"write-file", write_file_from},
       {"generate-file", generate_file_from},     {"remove-file", remove_file_from},
       {"run-command", run_command_from},         {"change-owner", change_owner_from},
-      {"bind-driver", bind_driver_from}};
+      {"bind-driver", bind_driver_from},         {"release-usb", release_usb_from}};
   for (const Kind& kind : kKinds) {
     if (json.text_of("kind") == kind.name) return kind.parse(json);
   }

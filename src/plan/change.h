@@ -114,8 +114,20 @@ struct BindDriver {
   bool operator==(const BindDriver&) const = default;
 };
 
+// Takes a USB device from the drivers of its interfaces, so that QEMU can have it. Undone: every
+// interface has the driver that it had, or none again. (QEMU gives a device back to drivers itself
+// where it ends in order, but a QEMU that is killed cannot.)
+struct ReleaseUsb {
+  std::string device;  // "/sys/bus/usb/devices/1-2.3"
+  // Which device the plan means: another one may be in the port by now.
+  std::uint16_t vendor_id = 0;
+  std::uint16_t product_id = 0;
+
+  bool operator==(const ReleaseUsb&) const = default;
+};
+
 using Effect = std::variant<WriteAttribute, WriteFile, GenerateFile, RemoveFile, RunCommand,
-                            ChangeOwner, BindDriver>;
+                            ChangeOwner, BindDriver, ReleaseUsb>;
 
 struct Change {
   std::string id;   // what it is for, in JSON: "vgpu.create", "modules.load"

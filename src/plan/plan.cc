@@ -34,6 +34,7 @@ Claim claim_of(const ChangeOwner& effect) {
 }
 
 Claim claim_of(const BindDriver& effect) { return {effect.device + "\n", effect.driver}; }
+Claim claim_of(const ReleaseUsb& effect) { return {effect.device + "\n", ""}; }
 
 std::string command_text(const std::vector<std::string>& argv) {
   return printable(join(argv, " "));
@@ -64,6 +65,10 @@ std::string text_of(const BindDriver& effect) {
   return format("bind {} to {}", effect.device, effect.driver);
 }
 
+std::string text_of(const ReleaseUsb& effect) {
+  return format("unbind the interfaces of {}", effect.device);
+}
+
 std::string undo_text_of(const WriteAttribute& effect) {
   if (effect.undo_path.empty()) return "";
   return format("write {} to {}", effect.undo_value, effect.undo_path);
@@ -80,6 +85,9 @@ std::string undo_text_of(const ChangeOwner& effect) {
 }
 std::string undo_text_of(const BindDriver& effect) {
   return format("give {} back to its driver", effect.device);
+}
+std::string undo_text_of(const ReleaseUsb& effect) {
+  return format("give the interfaces of {} back to their drivers", effect.device);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "facts/readers/host_uses.h"
+#include "facts/usb.h"
 
 namespace cleave {
 namespace {
@@ -28,20 +29,47 @@ constexpr std::array<std::string_view, 38> kWithoutDisk = {
     "rpc_pipefs", "securityfs", "selinuxfs", "smackfs",   "smb3",     "sysfs",       "tmpfs",
     "tracefs",    "virtiofs",   "xenfs"};
 
-using Above = Fact<DevicesAbove>;
+// What a block device hangs on.
+struct Hardware {
+  DevicesAbove pci;
+  UsbAbove usb;
 
-Above unknown(std::string path, std::string why) {
-  return Unreadable{.path = std::move(path), .why = std::move(why)};
+  bool operator==(const Hardware&) const = default;
+};
+using Above = Fact<Hardware>;
+
+Unreadable unknown(std::string path, std::string why) {
+  return {.path = std::move(path), .why = std::move(why)};
+}
+
+Above hardware_in(const std::string& path) {
+  return {{.pci = devices_in_path(path), .usb = usb_devices_in_path(path)}, path};
+}
+
+template <typename T>
+void add_new(std::vector<T>& all, const std::vector<T>& more) {
+  for (const T& one : more) {
+    if (std::ranges::find(all, one) == all.end()) all.push_back(one);
+  }
+}
+
+void set_above(DiskUse& use, const Above& above) {
+  if (const Unreadable* unread = above.unreadable()) {
+    use.above = *unread;
+    return;
+  }
+  const Hardware hardware = above.value_or({});
+  use.above = {hardware.pci, above.source()};
+  use.usb_above = hardware.usb;
 }
 
 // Joins what is known of several disks; one that is unknown makes all unknown.
 Above joined(const std::vector<Above>& parts, const std::string& source) {
-  DevicesAbove all;
+  Hardware all;
   for (const Above& part : parts) {
     if (!part.is_known()) return part;
-    for (const PciAddress& address : *part.value()) {
-      if (std::ranges::find(all, address) == all.end()) all.push_back(address);
-    }
+    add_new(all.pci, part.value()->pci);
+    add_new(all.usb, part.value()->usb);
   }
   return {std::move(all), source};
 }
@@ -73,8 +101,8 @@ class Disks {
     const std::string path = join_path(kBlock, name);
     const auto real = host_.real_path(path);
     if (!real) return unknown(path, why(real.error()));
-    DevicesAbove devices = devices_in_path(*real);
-    if (!devices.empty()) return {std::move(devices), *real};
+    Above found = hardware_in(*real);
+    if (!found.value()->pci.empty() || !found.value()->usb.empty()) return found;
     if (real->starts_with("/sys/devices/virtual/nvme-subsystem/")) return nvme_paths(*real);
     // A partition's parts are its disk's.
     const bool is_partition = host_.exists(join_path(*real, "partition"));
@@ -108,7 +136,7 @@ class Disks {
       const std::string link = join_path(subsystem, name);
       const auto controller = host_.real_path(link);
       if (!controller) return unknown(link, why(controller.error()));
-      controllers.emplace_back(devices_in_path(*controller), *controller);
+      controllers.push_back(hardware_in(*controller));
     }
     if (controllers.empty()) return unknown(subsystem, "no controllers");
     return joined(controllers, subsystem);
@@ -163,7 +191,7 @@ void trace_source(const HostReader& host, Disks& disks, const MountLine& mount, 
     if (use.device.empty()) use.device = *name;
     parts.push_back(mount.type == "btrfs" ? above_btrfs(host, disks, *name) : disks.above(*name));
   }
-  use.above = joined(parts, mount.source);
+  set_above(use, joined(parts, mount.source));
 }
 
 // A loop device is a file; the file system that holds it is mounted by itself. Where it is the
@@ -187,7 +215,7 @@ DiskUse trace_mount(const HostReader& host, Disks& disks, const MountLine& mount
     return use;
   }
   use.device = base_name(*real);
-  use.above = disks.above(use.device);
+  set_above(use, disks.above(use.device));
   mind_loop(use);
   return use;
 }
@@ -216,8 +244,11 @@ DiskUse trace_swap(Disks& disks, const std::vector<DiskUse>& mounts, const SwapL
   DiskUse use{.kind = DiskUse::Kind::Swap, .place = swap.path, .device = {}, .above = {}};
   if (swap.is_file) {
     const DiskUse* mount = mount_of(mounts, swap.path);
-    use.above = mount == nullptr ? unknown(swap.path, "on an unknown file system") : mount->above;
-    if (mount != nullptr) use.device = mount->device;
+    use.above = unknown(swap.path, "on an unknown file system");
+    if (mount == nullptr) return use;
+    use.above = mount->above;
+    use.usb_above = mount->usb_above;
+    use.device = mount->device;
     return use;
   }
   const auto name = disks.name_of(swap.path);
@@ -226,7 +257,7 @@ DiskUse trace_swap(Disks& disks, const std::vector<DiskUse>& mounts, const SwapL
     return use;
   }
   use.device = *name;
-  use.above = disks.above(*name);
+  set_above(use, disks.above(*name));
   return use;
 }
 
@@ -243,10 +274,9 @@ Result<void> add_held(const HostReader& host, Disks& disks, std::vector<DiskUse>
       return holders.error();
     }
     for (const std::string& holder : *holders) {
-      add(uses, {.kind = DiskUse::Kind::Held,
-                 .place = holder,
-                 .device = name,
-                 .above = disks.above(name)});
+      DiskUse use{.kind = DiskUse::Kind::Held, .place = holder, .device = name, .above = {}};
+      set_above(use, disks.above(name));
+      add(uses, std::move(use));
     }
   }
   return {};

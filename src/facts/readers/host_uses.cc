@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "facts/usb.h"
 
 namespace cleave {
 namespace {
@@ -90,7 +91,8 @@ Fact<std::vector<NetworkUse>> read_networks(const HostReader& host) {
     uses.push_back({.interface = name,
                     .above = devices_in_path(*device),
                     .has_link = has_link(host, path),
-                    .default_route = routes.value_or({}).contains(name)});
+                    .default_route = routes.value_or({}).contains(name),
+                    .usb_above = usb_devices_in_path(*device)});
   }
   return {std::move(uses), kNet};
 }
@@ -118,7 +120,8 @@ Fact<std::vector<Keyboard>> read_keyboards(const HostReader& host) {
     // seen here: nobody can rely on these when another controller is given away.
     if (real->starts_with("/sys/devices/virtual/")) continue;
     keyboards.push_back({.name = printable(read_text_fact(host, path + "/name").value_or(name)),
-                         .above = devices_in_path(*real)});
+                         .above = devices_in_path(*real),
+                         .usb_above = usb_devices_in_path(*real)});
   }
   return {std::move(keyboards), kInput};
 }

@@ -116,6 +116,7 @@ Facts read_device_facts(const HostReader& host) {
   }
   facts.drm_cards = read_drm_cards(host);
   facts.host_uses = read_host_uses(host);
+  facts.usb_devices = read_usb_devices(host);
   return facts;
 }
 

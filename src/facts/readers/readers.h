@@ -94,6 +94,8 @@ VirtualMachineFacts read_virtual_machines(const HostReader& host);
 Fact<std::vector<MdevDefinition>> read_mdev_definitions(const HostReader& host);
 Fact<std::vector<DrmCard>> read_drm_cards(const HostReader& host);  // drm.cc
 
+Fact<std::vector<UsbDevice>> read_usb_devices(const HostReader& host);  // usb.cc
+
 // host_uses.cc; not for captures: mount points are named by people.
 HostUses read_host_uses(const HostReader& host);
 
