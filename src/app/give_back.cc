@@ -72,6 +72,9 @@ std::vector<std::string> bound_devices(const Plan& plan) {
     if (const auto* bind = std::get_if<BindDriver>(&change.effect)) {
       addresses.emplace_back(base_name(bind->device));
     }
+    if (const auto* release = std::get_if<ReleaseUsb>(&change.effect)) {
+      addresses.emplace_back(base_name(release->device));
+    }
     // Of a device that vfio-pci had before only its node changed hands.
     const auto* owner = std::get_if<ChangeOwner>(&change.effect);
     if (owner != nullptr && !owner->named_by.empty()) {

@@ -49,9 +49,8 @@ Message located(const std::string& file, const DefinitionProblem& problem) {
 // only go up to their hard limit; whether that is enough check_machine() tells.
 std::optional<std::uint64_t> memory_lock_for(const VmEnvironment& environment, const Vm& vm) {
   rlimit limit{};
-  if (!vm.gpu || vm.gpu->way == virtio_gpu_way().id() || ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
-    return std::nullopt;
-  }
+  const bool pins = hands_over_pci(vm) || (vm.gpu && vm.gpu->way != virtio_gpu_way().id());
+  if (!pins || ::getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return std::nullopt;
   const std::uint64_t needed = vm.memory_bytes + kMemoryLockSlack;
   const bool may = environment.is_root || limit.rlim_max == RLIM_INFINITY;
   return may ? needed : std::min<std::uint64_t>(needed, limit.rlim_max);
@@ -76,7 +75,14 @@ std::vector<std::pair<std::string, std::string>> environment_for(const VmEnviron
   return variables;
 }
 
-// Completes what choose_gpu() has begun.
+// A further PCI device loses its state in a suspend as that of [gpu] does.
+std::string way_for_suspend(const Vm& vm) {
+  const bool has_vgpu = vm.gpu && !hands_over_pci(*vm.gpu) && vm.gpu->way != virtio_gpu_way().id();
+  if (hands_over_pci(vm) && !has_vgpu) return passthrough_way().id();
+  return vm.gpu ? vm.gpu->way : "";
+}
+
+// Completes what choose_devices() has begun.
 Result<CommandLine> line_for(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
                              const FirmwareChoice& firmware, StartResources resources) {
   resources.runtime_directory = runtime_directory(environment, vm.name);
@@ -249,7 +255,7 @@ Result<std::vector<ListedVm>> list_vms(const HostReader& host, const VmEnvironme
 
 Result<CommandLine> command_line_of(const HostReader& host, const VmEnvironment& environment,
                                     const Vm& vm) {
-  GpuChoice choice = TRY(choose_gpu(host, environment, vm));
+  DeviceChoice choice = TRY(choose_devices(host, environment, vm));
   const FirmwareChoice firmware = TRY(choose_firmware(host, environment, vm));
   return line_for(host, environment, vm, firmware, std::move(choice.resources));
 }
@@ -263,7 +269,7 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
       .vm_name = vm.name, .definition = request.definition, .runtime_directory = directory};
   if (environment.is_root) spec.credentials = credentials_of(environment.owner);
   spec.memory_lock = memory_lock_for(environment, vm);
-  spec.way = vm.gpu ? vm.gpu->way : "";
+  spec.way = way_for_suspend(vm);
   spec.on_suspend = vm.on_suspend;
   // First of all: it holds the lock, and a process is as large as it was when it was forked.
   Supervisor supervisor = TRY(Supervisor::start(spec));

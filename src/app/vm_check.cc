@@ -129,7 +129,7 @@ void check_kvm(const HostReader& host, const VmEnvironment& environment, const V
 // as it needs them.
 void check_memory_lock(const VmEnvironment& environment, const Vm& vm, Problems& problems) {
   rlimit limit{};
-  if (environment.is_root || !vm.gpu || !hands_over_pci(*vm.gpu)) return;
+  if (environment.is_root || !hands_over_pci(vm)) return;
   if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_max == RLIM_INFINITY) return;
   if (limit.rlim_max >= vm.memory_bytes) return;
   add(problems, "memory_lock.small", ErrorCode::Denied,
@@ -181,10 +181,10 @@ Result<std::vector<VmProblem>> check_machine(const HostReader& host,
     check_display(host, environment, vm, problems);
     check_memory_lock(environment, vm, problems);
   }
-  if (!gpu || !vm.gpu) return problems;
-  const Result<GpuChoice> choice = choose_gpu(host, environment, vm);
+  if (!gpu || (!vm.gpu && vm.devices.empty())) return problems;
+  const Result<DeviceChoice> choice = choose_devices(host, environment, vm);
   if (!choice) {
-    problems.push_back({.id = "gpu",
+    problems.push_back({.id = vm.gpu ? "gpu" : "device",
                         .code = choice.error().code,
                         .message = choice.error().message,
                         .remedy = choice.error().remedy});

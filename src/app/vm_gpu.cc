@@ -1,8 +1,11 @@
 #include "app/vm_gpu.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "app/qemu.h"
+#include "app/vgpu_choice.h"
+#include "app/vm_usb.h"
 #include "app/vm_virtio_gpu.h"
 #include "base/format.h"
 #include "ways/ways.h"
@@ -109,18 +112,34 @@ Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& envi
   return choice;
 }
 
-Result<GpuChoice> choose_gpu(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
-                             const std::vector<std::string>& force) {
-  GpuChoice choice;
-  if (!vm.gpu) return choice;
+namespace {
+
+// All devices of the host in one plan: what shares an IOMMU group goes together.
+Result<HandoverChoice> choose_handover(const HostReader& host, const VmEnvironment& environment,
+                                       const Vm& vm, const std::vector<std::string>& force) {
+  const Facts facts = read_handover_facts(host);
+  HandoverChoice choice;
+  if (hands_over_pci(vm)) choice = TRY(choose_pci_devices(host, facts, environment, vm, force));
+  UsbChoice usb = TRY(choose_usb_devices(host, facts, environment, vm, force));
+  choice.usb_devices = std::move(usb.arguments);
+  std::ranges::move(usb.names, std::back_inserter(choice.addresses));
+  if (choice.hand_over.empty()) {
+    choice.hand_over.purpose = {N_("Hand devices of USB to the VM {vm}"), {{"vm", vm.name}}};
+    choice.hand_over.kind = kVmDevicesPlan;
+  }
+  std::ranges::move(usb.changes, std::back_inserter(choice.hand_over.changes));
+  return choice;
+}
+
+Result<void> choose_gpu(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
+                        DeviceChoice& choice) {
   if (vm.gpu->way == virtio_gpu_way().id()) {
     choice.resources = TRY(choose_virtio_gpu(host, environment, vm));
-    return choice;
+    return {};
   }
   GuestDevice device;
   if (hands_over_pci(*vm.gpu)) {
-    choice.pci = TRY(choose_pci_devices(host, environment, vm, force));
-    device = choice.pci->device;
+    device = choice.handover->device;
   } else {
     choice.vgpu = TRY(choose_vgpu(host, environment, vm));
     device = choice.vgpu->device;
@@ -128,6 +147,24 @@ Result<GpuChoice> choose_gpu(const HostReader& host, const VmEnvironment& enviro
   choice.resources.gpu_devices = std::move(device.devices);
   choice.resources.gpu_needs_opengl = device.needs_opengl;
   choice.resources.gpu_replaces_screen = device.replaces_screen;
+  return {};
+}
+
+}  // namespace
+
+bool hands_over(const Vm& vm) { return hands_over_pci(vm) || hands_over_usb(vm); }
+
+Result<DeviceChoice> choose_devices(const HostReader& host, const VmEnvironment& environment,
+                                    const Vm& vm, const std::vector<std::string>& force) {
+  DeviceChoice choice;
+  if (hands_over(vm)) {
+    choice.handover = TRY(choose_handover(host, environment, vm, force));
+  }
+  if (vm.gpu) TRY(choose_gpu(host, environment, vm, choice));
+  if (choice.handover) {
+    choice.resources.pci_devices = choice.handover->pci_devices;
+    choice.resources.usb_devices = choice.handover->usb_devices;
+  }
   return choice;
 }
 

@@ -1,5 +1,5 @@
-// What of a GPU a VM gets: a vGPU that is there or is to be made, a device of the host, or what
-// QEMU itself draws.
+// What a VM gets of the host at its start: of a GPU (a vGPU that is there or is to be made, a
+// device, or what QEMU itself draws), and further devices.
 #pragma once
 
 #include <optional>
@@ -21,16 +21,19 @@ struct VgpuChoice {
   std::optional<PreparedCreate> create;  // empty: it is there already
 };
 
-struct GpuChoice {
+struct DeviceChoice {
   std::optional<VgpuChoice> vgpu;
-  std::optional<PciChoice> pci;
+  std::optional<HandoverChoice> handover;
   StartResources resources;  // without the runtime directory
 };
 
-// By the way that the definition names; nothing for a VM without a share of the GPU. Errors: those
-// of choose_vgpu, choose_pci_devices (which `force` is for) and choose_virtio_gpu.
-Result<GpuChoice> choose_gpu(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
-                             const std::vector<std::string>& force = {});
+// Whether the host gives this VM any device of its own.
+bool hands_over(const Vm& vm);
+
+// By the way that the definition names, and by its [[device]] tables. Errors: those of choose_vgpu,
+// choose_pci_devices and choose_usb_devices (which `force` is for), and choose_virtio_gpu.
+Result<DeviceChoice> choose_devices(const HostReader& host, const VmEnvironment& environment,
+                                    const Vm& vm, const std::vector<std::string>& force = {});
 
 // Errors: as prepare_create; Conflict if a vGPU of that UUID is there with another type or parent;
 // Busy if it is in use; Denied if the owner may not open its VFIO group; Unsupported if QEMU lacks

@@ -47,10 +47,10 @@ Result<StartResources> VmHandover::prepare(const VmEnvironment& environment,
   const Vm& vm = request.vm;
   // What ended VMs left may be just what this one wants.
   const bool pci = vm.gpu && hands_over_pci(*vm.gpu);
-  if (pci && environment.is_root) TRY(give_back_devices(host_, transactions_));
+  if (hands_over(vm) && environment.is_root) TRY(give_back_devices(host_, transactions_));
   // Of several starts that choose the same free function one gets it, and the others choose again.
   for (int tries = 1;; ++tries) {
-    GpuChoice choice = TRY(choose_gpu(host_, environment, vm, request.force));
+    DeviceChoice choice = TRY(choose_devices(host_, environment, vm, request.force));
     const Result<void> prepared = prepare_choice(environment, request, choice, supervisor);
     if (prepared) return std::move(choice.resources);
     const bool may_choose = pci && vm.gpu->device.empty() && !devices_.has_reserved();
@@ -60,15 +60,15 @@ Result<StartResources> VmHandover::prepare(const VmEnvironment& environment,
 }
 
 Result<void> VmHandover::prepare_choice(const VmEnvironment& environment,
-                                        const HandoverRequest& request, const GpuChoice& choice,
+                                        const HandoverRequest& request, const DeviceChoice& choice,
                                         Supervisor& supervisor) {
   const Vm& vm = request.vm;
   if (choice.vgpu) {
     TRY(vgpu_.prepare(supervisor, environment, vm.name, *choice.vgpu, request.show_plan));
   }
-  if (choice.pci) {
-    addresses_ = choice.pci->addresses;
-    TRY(devices_.prepare(supervisor, environment, vm, *choice.pci, request.show_plan));
+  if (choice.handover) {
+    addresses_ = choice.handover->addresses;
+    TRY(devices_.prepare(supervisor, environment, vm, *choice.handover, request.show_plan));
   }
   return {};
 }

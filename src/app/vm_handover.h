@@ -49,7 +49,7 @@ class VmHandover {
   // `state`: the directory of transactions.
   VmHandover(HostWriter& host, const std::string& state);
 
-  // Errors: those of choose_gpu(), and of making and handing over.
+  // Errors: those of choose_devices(), and of making and handing over.
   Result<StartResources> prepare(const VmEnvironment& environment, const HandoverRequest& request,
                                  Supervisor& supervisor);
   // The errors of what could not be taken back.
@@ -62,7 +62,7 @@ class VmHandover {
 
  private:
   Result<void> prepare_choice(const VmEnvironment& environment, const HandoverRequest& request,
-                              const GpuChoice& choice, Supervisor& supervisor);
+                              const DeviceChoice& choice, Supervisor& supervisor);
 
   HostWriter& host_;
   Transactions transactions_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "analysis/device_safety.h"
+#include "analysis/intel_gpu.h"
 #include "app/vgpu_choice.h"
 #include "app/vm_reservations.h"
 #include "base/format.h"
@@ -13,6 +14,7 @@
 #include "facts/readers/read_facts.h"
 #include "run/reservation.h"
 #include "ways/vfio_device.h"
+#include "ways/ways.h"
 
 namespace cleave {
 namespace {
@@ -150,13 +152,6 @@ Result<Chosen> choose_whole(const Facts& facts, const Vm::Gpu& gpu) {
   return Chosen{.device = *device, .functions = {}};
 }
 
-Facts read_facts_for_pci(const HostReader& host) {
-  Facts facts = read_device_facts(host);
-  // Of all modules only this one counts, which is there if its driver is.
-  facts.kernel.modules["vfio_pci"].loaded = host.exists("/sys/bus/pci/drivers/vfio-pci");
-  return facts;
-}
-
 Result<void> check_users(const Devices& devices) {
   for (const PciDevice* device : devices) {
     const std::string address = to_text(device->address);
@@ -238,57 +233,152 @@ Error only_root_hands_over(const PciDevice& device) {
           "--way passthrough”, or “cleave vgpu define” for virtual functions.")});
 }
 
-// The function that is yet to be made has no group: nothing goes along with it.
-Result<Plan> plan_for(const Facts& facts, const Chosen& chosen, const HandedOver& what) {
-  if (chosen.functions.empty()) return hand_over(facts, what);
-  PciDevice made = chosen.device;
-  made.iommu_group = {0U, made.sysfs_path};
-  return hand_over(facts, {.devices = {&made}, .others = {}});
-}
+// The device of [gpu], and what a VM gets with it.
+struct GpuPart {
+  Chosen chosen;  // what `devices` may point to
+  Devices devices;
+};
 
-}  // namespace
-
-bool hands_over_pci(const Vm::Gpu& gpu) { return gpu.way == "sr-iov" || gpu.way == "passthrough"; }
-
-Result<PciChoice> choose_pci_devices(const HostReader& host, const VmEnvironment& environment,
-                                     const Vm& vm, const std::vector<std::string>& force) {
+Result<void> choose_gpu_part(const Facts& facts, const Vm& vm, GpuPart& part) {
   const Vm::Gpu& gpu = *vm.gpu;
   const Way* way = find_way(gpu.way);
   if (way == nullptr) {
     return error_of(ErrorCode::Unsupported,
                     {N_("cleave knows no way {way} of sharing a GPU"), {{"way", gpu.way}}});
   }
-  const Facts facts = read_facts_for_pci(host);
-  const Chosen chosen =
+  part.chosen =
       gpu.way == "sr-iov" ? TRY(choose_function(facts, gpu)) : TRY(choose_whole(facts, gpu));
-  const HandedOver what = with_groups(facts, TRY(way->gives(facts, chosen.device)));
+  if (gpu.primary) TRY(may_be_primary(part.chosen.device, vm.machine));
+  part.devices = TRY(way->gives(facts, part.chosen.device));
+  return {};
+}
+
+GuestDevice gpu_guest_device(const Vm& vm, const Devices& devices) {
+  Attachment attachment;
+  attachment.opregion = vm.gpu->opregion.value_or(true);
+  attachment.machine = vm.machine;
+  attachment.rom = vm.gpu->rom;
+  attachment.primary = vm.gpu->primary;
+  for (const PciDevice* device : devices) attachment.functions.push_back(device->address);
+  return find_way(vm.gpu->way)->guest_device(attachment);
+}
+
+bool has(const Devices& devices, const PciDevice& device) {
+  return std::ranges::any_of(
+      devices, [&](const PciDevice* other) { return other->address == device.address; });
+}
+
+// Of a graphics card all of its functions; what the VM has already is left out.
+Result<Devices> given_with(const Facts& facts, const PciDevice& device, const Devices& had) {
+  if (device.is_gpu() && device.vendor_id == kIntelVendorId &&
+      device.address == PciAddress{0, 0, 2, 0}) {
+    return error_of(ErrorCode::Unsupported,
+                    {N_("{device} is this machine's integrated GPU, which QEMU treats in a way of "
+                        "its own."),
+                     {{"device", to_text(device.address)}}},
+                    {N_("Name it under [gpu] with way = \"passthrough\".")});
+  }
+  Devices given = TRY(passthrough_way().gives(facts, device));
+  std::erase_if(given, [&](const PciDevice* one) { return has(had, *one); });
+  return given;
+}
+
+// The devices of [[device]], in their order. `had`: those of [gpu].
+Result<Devices> choose_further(const Facts& facts, const Vm& vm, Devices had,
+                               HandoverChoice& choice) {
+  Devices further;
+  std::uint32_t place = 0;
+  for (const Vm::Device& wanted : vm.devices) {
+    ++place;
+    if (wanted.pci.empty()) continue;
+    const PciDevice* device = TRY(named_device(facts, wanted.pci));
+    const Devices given = TRY(given_with(facts, *device, had));
+    if (given.empty()) continue;
+    Attachment attachment;
+    attachment.machine = vm.machine;
+    attachment.rom = wanted.rom;
+    attachment.place = place;
+    for (const PciDevice* one : given) {
+      attachment.functions.push_back(one->address);
+      had.push_back(one);
+      further.push_back(one);
+    }
+    std::ranges::move(passthrough_way().guest_device(attachment).devices,
+                      std::back_inserter(choice.pci_devices));
+  }
+  return further;
+}
+
+// The function that is yet to be made has no group: nothing goes along with it.
+Result<Plan> plan_for(const Facts& facts, const Chosen& chosen, HandedOver what) {
+  PciDevice made = chosen.device;
+  if (!chosen.functions.empty()) {
+    made.iommu_group = {0U, made.sysfs_path};
+    what.devices.front() = &made;
+  }
+  Plan plan = TRY(hand_over(facts, what));
+  plan.kind = kVmDevicesPlan;
+  return plan;
+}
+
+// What a user without root is told, unless all is there for them.
+Result<void> check_without_root(const HostReader& host, const VmEnvironment& environment,
+                                const Devices& devices, const HandoverChoice& choice) {
+  const auto unbound = std::ranges::find_if(
+      devices, [](const PciDevice* device) { return !serves_vfio(device->driver.value_or("")); });
+  if (!choice.functions.empty() || !choice.hand_over.empty()) {
+    return only_root_hands_over(unbound == devices.end() ? *devices.front() : **unbound);
+  }
+  for (const PciDevice* device : devices) TRY(check_access(host, environment, *device));
+  return {};
+}
+
+}  // namespace
+
+bool hands_over_pci(const Vm::Gpu& gpu) { return gpu.way == "sr-iov" || gpu.way == "passthrough"; }
+
+bool hands_over_pci(const Vm& vm) {
+  return (vm.gpu && hands_over_pci(*vm.gpu)) ||
+         std::ranges::any_of(vm.devices,
+                             [](const Vm::Device& device) { return !device.pci.empty(); });
+}
+
+Facts read_handover_facts(const HostReader& host) {
+  Facts facts = read_device_facts(host);
+  // Of all modules only this one counts, which is there if its driver is.
+  facts.kernel.modules["vfio_pci"].loaded = host.exists("/sys/bus/pci/drivers/vfio-pci");
+  return facts;
+}
+
+Result<HandoverChoice> choose_pci_devices(const HostReader& host, const Facts& facts,
+                                          const VmEnvironment& environment, const Vm& vm,
+                                          const std::vector<std::string>& force) {
+  HandoverChoice choice;
+  GpuPart gpu;
+  if (vm.gpu && hands_over_pci(*vm.gpu)) {
+    TRY(choose_gpu_part(facts, vm, gpu));
+    choice.functions = gpu.chosen.functions;
+    choice.device = gpu_guest_device(vm, gpu.devices);
+  }
+  const Devices further = TRY(choose_further(facts, vm, gpu.devices, choice));
+  Devices all = gpu.devices;
+  all.insert(all.end(), further.begin(), further.end());
+  const HandedOver what = with_groups(facts, all);
   TRY(check_users(what.devices));
   // A function is made for VMs; what is in its group may be anything.
-  if (gpu.way == "passthrough") TRY(check_safety(facts, what.devices, force));
+  if (vm.gpu && vm.gpu->way == "passthrough") TRY(check_safety(facts, gpu.devices, force));
+  TRY(check_safety(facts, further, force));
   TRY(check_safety(facts, what.others, force));
-  PciChoice choice;
-  choice.functions = chosen.functions;
-  choice.hand_over = TRY(plan_for(facts, chosen, what));
-  choice.hand_over.kind = kVmDevicesPlan;
+  choice.hand_over = TRY(plan_for(facts, gpu.chosen, what));
   if (host.user_id() == 0) {
     add_owners(environment, what.devices, choice.hand_over);
-  } else if (!choice.functions.empty() || !choice.hand_over.empty()) {
-    return only_root_hands_over(chosen.device);
   } else {
-    for (const PciDevice* device : what.devices) {
-      TRY(check_access(host, environment, *device));
-    }
+    TRY(check_without_root(host, environment, what.devices, choice));
   }
-  Attachment attachment;
-  attachment.opregion = gpu.opregion.value_or(true);
-  attachment.machine = vm.machine;
-  attachment.rom = gpu.rom;
   for (const PciDevice* device : what.devices) {
-    attachment.functions.push_back(device->address);
     choice.addresses.push_back(to_text(device->address));
   }
   for (const PciDevice* other : what.others) choice.addresses.push_back(to_text(other->address));
-  choice.device = way->guest_device(attachment);
   return choice;
 }
 
@@ -302,7 +392,7 @@ Result<void> HandedOverDevices::apply(const Plan& plan,
 }
 
 Result<void> HandedOverDevices::prepare(Supervisor& supervisor, const VmEnvironment& environment,
-                                        const Vm& vm, const PciChoice& choice,
+                                        const Vm& vm, const HandoverChoice& choice,
                                         const std::function<void(const Plan&)>& show_plan) {
   TRY(reserve_devices(supervisor, environment, vm.name, choice.addresses));
   reserved_ = true;

@@ -174,6 +174,7 @@ CheckedDefinition check_definition(const VmDefinition& definition, std::string_v
   check_disks(checks);
   check_networks(checks);
   check_gpu(checks);
+  check_devices(checks);
   check_sound(checks);
   check_shares(checks);
   check_extra_arguments(checks);

@@ -53,6 +53,7 @@ void check_display(DefinitionChecks& checks);
 void check_disks(DefinitionChecks& checks);
 void check_networks(DefinitionChecks& checks);
 void check_gpu(DefinitionChecks& checks);
+void check_devices(DefinitionChecks& checks);  // [[device]]
 void check_sound(DefinitionChecks& checks);
 void check_shares(DefinitionChecks& checks);
 void check_extra_arguments(DefinitionChecks& checks);

@@ -89,6 +89,16 @@ void check_gpu_display(DefinitionChecks& checks, Vm::Gpu& gpu) {
   }
 }
 
+// Only a whole device can be the guest's first screen.
+void check_gpu_primary(DefinitionChecks& checks, Vm::Gpu& gpu) {
+  const Written<bool>& written = checks.definition().gpu.primary;
+  gpu.primary = written.value;
+  if (!gpu.primary || gpu.way == "passthrough") return;
+  checks.problem(written.position, "gpu.primary",
+                 N_("{key} is only for the way passthrough: only a whole GPU has the VGA ranges "
+                    "that a BIOS shows its first screen with."));
+}
+
 // "1920x1080"
 void check_gpu_resolution(DefinitionChecks& checks, Vm::Gpu& gpu) {
   const Written<std::string>& written = checks.definition().gpu.resolution;
@@ -197,6 +207,7 @@ void check_gpu(DefinitionChecks& checks) {
     check_gpu_uuid(checks, gpu);
     check_gpu_mode(checks, gpu);
     check_gpu_display(checks, gpu);
+    check_gpu_primary(checks, gpu);
     check_gpu_resolution(checks, gpu);
     check_ramfb(checks, gpu);
     if (gpu.way != "none") vm.gpu = std::move(gpu);

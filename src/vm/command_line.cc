@@ -206,12 +206,27 @@ void add_gpu(const Vm& vm, const StartResources& resources, CommandLine& line) {
   }
 }
 
+void add_host_devices(const char* group, const std::vector<std::string>& devices, Message reason,
+                      CommandLine& line) {
+  if (devices.empty()) return;
+  line.groups.push_back({group, {}, std::move(reason)});
+  std::vector<std::string>& arguments = line.groups.back().arguments;
+  for (const std::string& device : devices) {
+    arguments.emplace_back("-device");
+    arguments.push_back(device);
+  }
+}
+
 // The GPU first: it finds the places on the bus where its drivers and firmware look for it.
 void add_devices(const Vm& vm, const StartResources& resources, CommandLine& line) {
   add_gpu(vm, resources, line);
+  add_host_devices("device", resources.pci_devices,
+                   N_("Further devices of this machine, which the guest has as its own."), line);
   add_disks(vm, line);
   add_networks(vm, line);
   add_input(vm, line);
+  add_host_devices("usb", resources.usb_devices,
+                   N_("Devices that are plugged into this machine."), line);
   add_sound(vm, resources, line);
   add_shares(vm, resources, line);
   add_channels(vm, resources, line);

@@ -22,6 +22,9 @@ struct StartResources {
   bool gpu_needs_opengl = false;           // its picture can only be shown with OpenGL
   bool gpu_replaces_screen = false;        // there can be no emulated graphics card beside it
   Message gpu_reason{};
+  // Values of -device for further devices of the host, each list a group of its own.
+  std::vector<std::string> pci_devices{};
+  std::vector<std::string> usb_devices{};
   bool gpu_starts_programs = false;  // QEMU has to start one for it, which the sandbox then lets it
   std::string render_node{};         // for egl-headless, if the definition names none
   Message display_reason{};          // of egl-headless on that node
@@ -38,8 +41,8 @@ struct StartResources {
 };
 
 struct ArgumentGroup {
-  // "machine", "cpu", "memory", "clock", "firmware", "tpm", "kernel", "graphics", "gpu", "disk",
-  // "network", "input", "sound", "share", "channel", "memory-device", "looking-glass", "qmp",
+  // "machine", "cpu", "memory", "clock", "firmware", "tpm", "kernel", "graphics", "gpu", "device", "disk",
+  // "network", "input", "usb", "sound", "share", "channel", "memory-device", "looking-glass", "qmp",
   // "tools", "display", "vnc", "spice", "serial", "monitor", "name", "configuration", "sandbox",
   // "extra"
   std::string name;

@@ -199,7 +199,20 @@ void read_gpu(const TomlNode& table, ParsedDefinition& parsed) {
   reader.read_bool("display", gpu.display);
   reader.read_bool("opregion", gpu.opregion);
   reader.read_bool("ramfb", gpu.ramfb);
+  reader.read_bool("primary", gpu.primary);
   reader.finish();
+}
+
+void read_device(const TomlNode& table, ParsedDefinition& parsed) {
+  DeviceDefinition device;
+  device.position = table.position;
+  TableReader reader(table, "device", parsed.problems);
+  reader.read("pci", device.pci);
+  reader.read("usb", device.usb);
+  reader.read("rom", device.rom);
+  reader.read_bool("optional", device.optional);
+  reader.finish();
+  parsed.definition.devices.push_back(std::move(device));
 }
 
 void read_display(const TomlNode& table, ParsedDefinition& parsed) {
@@ -268,6 +281,7 @@ ParsedDefinition read_root(const TomlNode& table, std::string file) {
   for (const TomlNode* disk : reader.tables("disk")) read_disk(*disk, parsed);
   for (const TomlNode* network : reader.tables("network")) read_network(*network, parsed);
   if (const TomlNode* found = reader.table("gpu")) read_gpu(*found, parsed);
+  for (const TomlNode* device : reader.tables("device")) read_device(*device, parsed);
   if (const TomlNode* found = reader.table("display")) read_display(*found, parsed);
   if (const TomlNode* found = reader.table("sound")) read_sound(*found, parsed);
   for (const TomlNode* share : reader.tables("share")) read_share(*share, parsed);

@@ -75,6 +75,15 @@ struct GpuDefinition {
   Written<std::optional<bool>> display;
   Written<std::optional<bool>> opregion;
   Written<std::optional<bool>> ramfb;
+  Written<bool> primary;
+};
+
+struct DeviceDefinition {
+  Position position;  // of [[device]]
+  Written<std::string> pci;
+  Written<std::string> usb;
+  Written<std::string> rom;
+  Written<bool> optional;
 };
 
 struct DisplayDefinition {
@@ -126,6 +135,7 @@ struct VmDefinition {
   std::vector<DiskDefinition> disks;
   std::vector<NetworkDefinition> networks;
   GpuDefinition gpu;
+  std::vector<DeviceDefinition> devices;
   DisplayDefinition display;
   SoundDefinition sound;
   std::vector<ShareDefinition> shares;

@@ -192,6 +192,21 @@ const std::vector<DefinitionKey> kTableKeys = {
     {"gpu", "opregion", Boolean, kNone, "on for Intel GPUs",
      N_("Give the guest Intel's OpRegion, which Windows wants.")},
 
+    {"gpu", "primary", Boolean, kNone, "false",
+     N_("Of passthrough only: the guest's first screen, whose VGA ranges SeaBIOS finds; a UEFI "
+        "guest does not need it. An integrated GPU of Intel only on machine pc.")},
+
+    {"device", "pci", Text, kNone, "this or usb",
+     N_("Address of a PCI device or virtual function, \"0000:03:00.0\": handed over as with the way "
+        "passthrough, with its whole IOMMU group.")},
+    {"device", "rom", Text, kNone, "the device's own",
+     N_("Of pci: path of a file that the guest sees as the ROM of the device.")},
+    {"device", "usb", Text, kNone, "this or pci",
+     N_("Vendor and product, \"046d:c52b\", or the port, \"1-2.3\": the name in "
+        "/sys/bus/usb/devices.")},
+    {"device", "optional", Boolean, kNone, "false",
+     N_("Of usb: the VM starts without it, too, and takes it when it is plugged in.")},
+
     {"display",
      "type",
      Text,
@@ -316,6 +331,9 @@ const std::vector<DefinitionTable>& definition_tables() {
        N_("At most 8. Without such a table the VM has one card of the type user; with one of the "
           "type none it has no network.")},
       {"gpu", false, N_("Without this table the VM has QEMU's emulated graphics card.")},
+      {"device", true,
+       N_("A further device of the host; at most 16. Devices of one IOMMU group go together, that "
+          "of [gpu] among them.")},
       {"display", false, N_("How you see the guest's screen.")},
       {"sound", false, N_("Without this table the VM has no sound.")},
       {"share", true, N_("Directories of the host that the guest can mount; at most 8.")},

@@ -116,7 +116,9 @@ std::vector<std::string> sound_devices(const Vm& vm) {
 }  // namespace
 
 bool needs_usb(const Vm& vm) {
-  return vm.pointer == "tablet" || (vm.sound && vm.sound->model == "usb") || vm.display == "spice";
+  const auto is_usb = [](const Vm::Device& device) { return device.pci.empty(); };
+  return vm.pointer == "tablet" || (vm.sound && vm.sound->model == "usb") ||
+         vm.display == "spice" || std::ranges::any_of(vm.devices, is_usb);
 }
 
 bool needs_shared_memory(const Vm& vm) {
@@ -176,7 +178,9 @@ void add_networks(const Vm& vm, CommandLine& line) {
 void add_input(const Vm& vm, CommandLine& line) {
   if (!needs_usb(vm)) return;
   ArgumentGroup group{"input", {}, N_("A USB controller for what the guest has on USB.")};
-  append(group, "-device", "qemu-xhci,id=usb");
+  // The most ports there are (hw/usb/hcd-xhci.h, XHCI_MAXPORTS_2 and _3): before the last free one
+  // QEMU plugs in a hub of its own, which only knows 12 Mbit/s (hw/usb/bus.c, usb_claim_port).
+  append(group, "-device", "qemu-xhci,id=usb,p2=15,p3=15");
   if (vm.pointer == "tablet") {
     append(group, "-device", "usb-tablet,bus=usb.0");
     group.reason =

@@ -97,8 +97,23 @@ struct Vm {
     std::string mode;           // of virtio-gpu: "virgl"; empty: the best that surely works
     std::uint32_t width = 0;    // what its screen likes best, in pixels; 0: its own
     std::uint32_t height = 0;
+    bool primary = false;  // of passthrough: the guest's first screen, for its BIOS, too
   };
   std::optional<Gpu> gpu;
+  struct UsbIds {
+    std::uint16_t vendor = 0;
+    std::uint16_t product = 0;
+
+    bool operator==(const UsbIds&) const = default;
+  };
+  struct Device {          // a further one of the host; exactly one of the first three
+    std::string pci;       // "0000:03:00.0"
+    std::string usb_port;  // "1-2.3"
+    std::optional<UsbIds> usb_ids;
+    std::string rom;           // of a PCI device: a file; empty: its own
+    bool is_optional = false;  // of USB: it may be plugged in later
+  };
+  std::vector<Device> devices;
   struct Sound {
     std::string model;    // "hda", "usb", "virtio"
     std::string backend;  // "pipewire", "pa"; empty: the start chooses

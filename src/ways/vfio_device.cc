@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analysis/device_safety.h"
+#include "analysis/intel_gpu.h"
 #include "base/format.h"
 #include "base/text.h"
 
@@ -10,6 +11,7 @@ namespace cleave {
 namespace {
 
 constexpr const char* kVfioPci = "vfio-pci";
+constexpr PciAddress kIntegratedGraphics{.domain = 0, .bus = 0, .device = 2, .function = 0};
 
 std::string name_of(const PciDevice& device) {
   const std::string address = to_text(device.address);
@@ -273,24 +275,50 @@ Result<Plan> remove_functions(const PciDevice& physical_function) {
   return plan;
 }
 
+Result<void> may_be_primary(const PciDevice& device, const std::string& machine) {
+  // The kernel hands out VGA ranges of VGA controllers alone (vfio_pci_is_vga,
+  // include/linux/vfio_pci_core.h).
+  constexpr std::uint32_t kVgaController = 0x0300;
+  if (device.class_code >> 8U != kVgaController) {
+    return refused(device,
+                   {N_("{device} is no VGA controller, so it cannot be the guest's first screen.")},
+                   {N_("Leave out primary = true; the guest's own driver shows its picture.")});
+  }
+  // QEMU's legacy mode for integrated graphics wants the machine pc (docs/igd-assign.txt).
+  if (device.vendor_id != kIntelVendorId || device.address != kIntegratedGraphics ||
+      machine == "pc") {
+    return {};
+  }
+  return refused(device,
+                 {N_("{device} is an integrated GPU: QEMU makes it the first screen on the machine "
+                     "pc alone.")},
+                 {N_("Write machine = \"pc\", or leave out primary = true.")});
+}
+
 GuestDevice vfio_guest_device(const Attachment& attachment) {
   // The kernel's drivers and Windows' want PCI Express devices behind a port (QEMU's
   // docs/pcie.txt); integrated graphics are at 00:02.0 of the root bus, where their drivers and
   // firmware look for them (QEMU's docs/igd-assign.txt).
-  constexpr PciAddress kIntegratedGraphics{.domain = 0, .bus = 0, .device = 2, .function = 0};
-  constexpr const char* kPort = "cleave-gpu";
+  const std::string name =
+      attachment.place == 0 ? "cleave-gpu" : format("cleave-device{}", attachment.place);
   const bool integrated = attachment.functions.front() == kIntegratedGraphics;
   const bool port = attachment.machine == "q35" && !integrated;
   GuestDevice guest;
-  guest.replaces_screen = integrated;
-  // A number of chassis that nothing else uses: QEMU counts up from 0.
-  if (port) guest.devices.push_back(format("pcie-root-port,id={},chassis=200", kPort));
+  // An emulated card would answer in the same VGA ranges.
+  guest.replaces_screen = integrated || attachment.primary;
+  // Numbers of chassis that nothing else uses: QEMU counts up from 0.
+  constexpr std::uint32_t kFirstChassis = 200;
+  if (port) {
+    guest.devices.push_back(
+        format("pcie-root-port,id={},chassis={}", name, kFirstChassis + attachment.place));
+  }
   for (const PciAddress& function : attachment.functions) {
     const bool first = function == attachment.functions.front();
     std::string device = "vfio-pci,host=" + to_text(function);
-    if (port) device += format(",bus={},addr=0.{}", kPort, first ? 0 : +function.function);
+    if (port) device += format(",bus={},addr=0.{}", name, first ? 0 : +function.function);
     if (integrated) device += ",addr=2.0";
     if (port && first && attachment.functions.size() > 1) device += ",multifunction=on";
+    if (first && attachment.primary) device += ",x-vga=on";
     if (integrated && attachment.opregion) device += ",x-igd-opregion=on";
     if (first && !attachment.rom.empty()) {
       device += ",romfile=" + replace_all(attachment.rom, ",", ",,");

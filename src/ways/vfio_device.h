@@ -55,6 +55,10 @@ Result<Plan> make_functions(const PciDevice& physical_function, std::uint32_t co
 // Changes after which it has none. Whether one of them is in use is not looked at.
 Result<Plan> remove_functions(const PciDevice& physical_function);
 
+// Whether the device can be the guest's first screen on that machine of QEMU's. Unsupported, with
+// the reason, where it has no VGA ranges to give, or QEMU would not give them.
+Result<void> may_be_primary(const PciDevice& device, const std::string& machine);
+
 // QEMU's devices for what the VM has: all functions of a card stay one card.
 GuestDevice vfio_guest_device(const Attachment& attachment);
 

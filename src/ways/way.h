@@ -86,6 +86,8 @@ struct Attachment {
   std::vector<PciAddress> functions = {};
   std::string machine = {};  // QEMU's: "q35", "pc"
   std::string rom = {};      // a file in place of the device's own ROM; empty: its own
+  bool primary = false;      // the guest's first screen: its BIOS finds the VGA ranges there
+  std::uint32_t place = 0;   // 0: the device of [gpu]; from 1 on: further ones
 };
 
 // Values of QEMU's -device and what belongs to them.

@@ -199,5 +199,37 @@ TEST_F(DeviceSafetyTest, TheGroupWithoutBridges) {
   EXPECT_TRUE(group_members(facts_, at(kUsb)).empty());
 }
 
+TEST_F(DeviceSafetyTest, AUsbStickWithAMountedDiskIsInUseAndItsNeighbourIsFree) {
+  DiskUse use = on(kUsb, "/media/stick");
+  use.usb_above = {"1-2", "1-2.3"};
+  set_disks({use});
+  UsbDevice stick;
+  stick.port = "1-2.3";
+  EXPECT_EQ(device_safety(facts_, stick).safety, DeviceSafety::InUse);
+  UsbDevice hub;
+  hub.port = "1-2";
+  EXPECT_EQ(device_safety(facts_, hub).safety, DeviceSafety::InUse);
+  UsbDevice neighbour;
+  neighbour.port = "1-2.4";
+  EXPECT_EQ(device_safety(facts_, neighbour).safety, DeviceSafety::Free);
+}
+
+TEST_F(DeviceSafetyTest, TheOnlyKeyboardOnUsbIsEssential) {
+  UsbDevice device;
+  device.port = "1-3";
+  const Keyboard keyboard{.name = "USB Keyboard", .above = {kUsb}, .usb_above = {"1-3"}};
+  set_keyboards({keyboard});
+  EXPECT_EQ(device_safety(facts_, device).safety, DeviceSafety::Essential);
+  set_keyboards({keyboard, {.name = "AT keyboard", .above = {}}});
+  EXPECT_EQ(device_safety(facts_, device).safety, DeviceSafety::InUse);
+}
+
+TEST_F(DeviceSafetyTest, WhatNobodyCouldReadMakesAUsbDeviceUnknown) {
+  facts_.host_uses.disks = Unreadable{.path = "/proc/self/mountinfo", .why = "Permission denied"};
+  UsbDevice device;
+  device.port = "1-3";
+  EXPECT_EQ(device_safety(facts_, device).safety, DeviceSafety::Unknown);
+}
+
 }  // namespace
 }  // namespace cleave

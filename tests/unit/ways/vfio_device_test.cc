@@ -192,5 +192,35 @@ TEST(VfioGuestDevice, OnAnOldMachineThereAreNoPorts) {
   EXPECT_EQ(guest.devices, (std::vector<std::string>{"vfio-pci,host=0000:01:00.0"}));
 }
 
+TEST(GuestDevices, FurtherDevicesStandBehindPortsOfTheirOwn) {
+  Attachment attachment;
+  attachment.machine = "q35";
+  attachment.functions = {*parse_pci_address("0000:03:00.0")};
+  attachment.place = 2;
+  EXPECT_EQ(vfio_guest_device(attachment).devices,
+            (std::vector<std::string>{"pcie-root-port,id=cleave-device2,chassis=202",
+                                      "vfio-pci,host=0000:03:00.0,bus=cleave-device2,addr=0.0"}));
+}
+
+TEST(GuestDevices, TheFirstScreenHasTheVgaRangesForItself) {
+  Attachment attachment;
+  attachment.machine = "pc";
+  attachment.functions = {*parse_pci_address("0000:01:00.0"), *parse_pci_address("0000:01:00.1")};
+  attachment.primary = true;
+  const GuestDevice guest = vfio_guest_device(attachment);
+  EXPECT_TRUE(guest.replaces_screen);
+  EXPECT_EQ(guest.devices, (std::vector<std::string>{"vfio-pci,host=0000:01:00.0,x-vga=on",
+                                                     "vfio-pci,host=0000:01:00.1"}));
+}
+
+TEST(GuestDevices, OnlyVgaControllersCanBeTheFirstScreen) {
+  EXPECT_TRUE(may_be_primary(device("0000:01:00.0", kVga, "vfio-pci", 1), "q35"));
+  EXPECT_FALSE(may_be_primary(device("0000:01:00.0", 0x030200, "vfio-pci", 1), "q35"));
+  PciDevice integrated = device("0000:00:02.0", kVga, "vfio-pci", 1);
+  integrated.vendor_id = 0x8086;
+  EXPECT_FALSE(may_be_primary(integrated, "q35"));
+  EXPECT_TRUE(may_be_primary(integrated, "pc"));
+}
+
 }  // namespace
 }  // namespace cleave

@@ -1,0 +1,147 @@
+"""Further devices of the host in a VM: a whole PCI device and single devices of USB, as QEMU sees them."""
+import json
+import unittest
+
+from laptop import LaptopTest
+
+DISK = "0000:01:00.0"  # an NVMe controller
+TABLET, PEN, KEYBOARD = "1-1", "1-2", "1-3"  # the first and the last have the same ids
+ROOM = '\nmemory = "64M"\ncpus = 1\naccelerator = "tcg"\n'
+DISPLAY = '[display]\ntype = "none"\n'
+
+
+def device(key, value, more=""):
+    return f'[[device]]\n{key} = "{value}"\n{more}\n'
+
+
+DEFINITIONS = {
+    "all": device("pci", DISK) + device("usb", TABLET) + device("usb", "056a:0"),
+    "other": device("usb", TABLET),
+    "by-ids": device("usb", "0627:0001"),
+    "keyboard": device("usb", KEYBOARD),
+    "missing": device("usb", "1234:5678"),
+    "later": device("usb", "1234:5678", "optional = true"),
+}
+
+
+class FurtherDevices(LaptopTest):
+    devices = ("pcie-root-port,id=port1,chassis=1,slot=1", "nvme,serial=1,bus=port1",
+               "qemu-xhci,id=usb", "usb-tablet,bus=usb.0,port=1", "usb-kbd,bus=usb.0,port=3",
+               "usb-wacom-tablet,bus=usb.0,port=2")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.python("import subprocess, time\n"
+                   "subprocess.run(['modprobe', '-a', 'nvme', 'xhci-pci', 'usbhid',"
+                   " 'hid-generic', 'evdev'], check=True)\ntime.sleep(3)")
+        for name, text in DEFINITIONS.items():
+            cls.python(f"open('/tmp/{name}.toml', 'w').write({ROOM + text + DISPLAY!r})")
+
+    @classmethod
+    def python(cls, program):
+        test = cls("python")
+        result = test.run_in_laptop("python3", "-c", program)
+        test.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return result.stdout
+
+    def runTest(self):
+        """For python(), which is no test."""
+
+    def setUp(self):
+        self.before = self.machine()
+
+    def tearDown(self):
+        for name in DEFINITIONS:
+            self.laptop_cleave("vm", "kill", f"/tmp/{name}.toml")
+        self.assertEqual(self.machine(), self.before, "the host has back what it had")
+
+    def machine(self):
+        """The driver of each PCI device and each interface of USB; who owns the nodes."""
+        return json.loads(self.python("""
+import glob, json, os
+def driver(path):
+    return os.path.basename(os.path.realpath(path + "/driver")) if os.path.exists(path + "/driver") else None
+print(json.dumps({
+    "pci": {os.path.basename(path): driver(path) for path in glob.glob("/sys/bus/pci/devices/*")},
+    "usb": {os.path.basename(path): driver(path) for path in glob.glob("/sys/bus/usb/devices/*:*")},
+    "nodes": {path: (os.stat(path).st_uid, os.stat(path).st_gid)
+              for path in glob.glob("/dev/bus/usb/*/*") + glob.glob("/dev/vfio/[0-9]*")}}))
+"""))
+
+    def start(self, name, *words):
+        return self.laptop_json("vm", "start", f"/tmp/{name}.toml", *words)
+
+    def refusal(self, name, *words):
+        result = self.laptop_cleave("vm", "start", f"/tmp/{name}.toml", *words)
+        self.assertNotEqual(result.returncode, 0, result.stdout)
+        return result.stderr
+
+    def in_qemu(self, started, command):
+        """What QEMU's monitor answers."""
+        return self.python(f"""
+import json, socket
+monitor = socket.socket(socket.AF_UNIX)
+monitor.settimeout(20)
+monitor.connect({started["qmp_socket"]!r})
+lines = monitor.makefile("rw")
+lines.readline()
+def ask(text):
+    lines.write(text + "\\n")
+    lines.flush()
+    while "return" not in (answer := json.loads(lines.readline())): pass
+    return answer["return"]
+ask('{{"execute": "qmp_capabilities"}}')
+print(ask('{{"execute": "human-monitor-command", "arguments": {{"command-line": "{command}"}}}}'))
+""")
+
+    def test_qemu_has_all_of_them_and_the_host_has_them_back(self):
+        started = self.start("all")
+        self.assertEqual(started["devices"], [DISK, TABLET, PEN])
+        seen = self.in_qemu(started, "info usb")
+        self.assertIn("QEMU USB Tablet", seen)
+        self.assertIn("Port 2", seen)
+        self.assertIn("vfio-pci", self.in_qemu(started, "info qtree"))
+        self.assertEqual(self.machine()["pci"][DISK], "vfio-pci")
+        self.assertIn("the VM all", self.refusal("other"))
+        stopped = self.laptop_json("vm", "kill", "/tmp/all.toml")
+        self.assertEqual(len(stopped["given_back"]), 1)
+
+    def test_what_qemu_gives_back_itself_is_borne(self):
+        started = self.start("other")
+        self.in_qemu(started, "info usb")
+        self.python(f"""
+import json, socket, time
+monitor = socket.socket(socket.AF_UNIX)
+monitor.connect({started["qmp_socket"]!r})
+monitor.sendall(b'{{"execute": "qmp_capabilities"}}{{"execute": "quit"}}')
+time.sleep(2)
+""")
+        self.laptop_json("vm", "give-back")
+
+    def test_two_of_the_same_ids_are_told_apart_by_their_ports(self):
+        told = self.refusal("by-ids")
+        self.assertIn(f'usb = "{TABLET}"', told)
+        self.assertIn(KEYBOARD, told)
+
+    def test_a_keyboard_is_refused_unless_its_port_is_named(self):
+        self.assertIn("--force " + KEYBOARD, self.refusal("keyboard"))
+        self.assertEqual(self.start("keyboard", "--force", KEYBOARD)["devices"], [KEYBOARD])
+
+    def test_what_is_not_plugged_in_is_refused_unless_it_is_optional(self):
+        self.assertIn("not plugged in", self.refusal("missing"))
+        self.assertEqual(self.start("later")["devices"], ["1234:5678"])
+
+    def test_without_root_the_node_must_be_open_and_the_rule_is_told(self):
+        as_user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp/user",
+                   "XDG_RUNTIME_DIR=/tmp/user/run", "cleave", "vm")
+        self.python("import os; os.makedirs('/tmp/user/run', 0o700, exist_ok=True)\n"
+                    "os.chown('/tmp/user', 65534, 65534); os.chown('/tmp/user/run', 65534, 65534)\n"
+                    "os.chmod('/tmp/other.toml', 0o644)")
+        refused = self.run_in_laptop(*as_user, "start", "/tmp/other.toml")
+        self.assertEqual(refused.returncode, 4, refused.stdout + refused.stderr)
+        self.assertIn('ATTR{idVendor}=="0627"', refused.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
