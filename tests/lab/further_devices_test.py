@@ -49,10 +49,11 @@ class FurtherDevices(LaptopTest):
         """For python(), which is no test."""
 
     def setUp(self):
+        self.started = set()
         self.before = self.machine()
 
     def tearDown(self):
-        for name in DEFINITIONS:
+        for name in self.started:
             self.laptop_cleave("vm", "kill", f"/tmp/{name}.toml")
         self.assertEqual(self.machine(), self.before, "the host has back what it had")
 
@@ -70,6 +71,7 @@ print(json.dumps({
 """))
 
     def start(self, name, *words):
+        self.started.add(name)
         return self.laptop_json("vm", "start", f"/tmp/{name}.toml", *words)
 
     def refusal(self, name, *words):

@@ -37,13 +37,13 @@ class ReleaseUsbTest : public ::testing::Test {
     host_.add_file(kDrivers + driver + "/bind", "", 0200);
     host_.add_file(kDrivers + driver + "/unbind", "", 0200);
     host_.on_write(kDrivers + driver + "/bind",
-                   [driver](MemoryHost& written, std::string_view interface) -> Result<void> {
+                   [driver](MemoryHost& written, std::string_view interface) {
                      written.add_link(link_of(interface), kDrivers + driver);
-                     return {};
+                     return 0;
                    });
     host_.on_write(kDrivers + driver + "/unbind",
-                   [](MemoryHost& written, std::string_view interface) -> Result<void> {
-                     return written.remove_file(link_of(interface));
+                   [](MemoryHost& written, std::string_view interface) {
+                     return written.remove_file(link_of(interface)) ? 0 : ENODEV;
                    });
   }
 

@@ -5,6 +5,8 @@
 namespace cleave {
 namespace {
 
+constexpr std::pair<std::uint16_t, std::uint16_t> kReceiver = {0x046d, 0xc52b};
+
 UsbDevice receiver() {
   UsbDevice device;
   device.port = "1-2.3";
@@ -24,9 +26,10 @@ UsbDevice receiver() {
 TEST(UsbDevice, QemuIsToldThePortOrTheIdsOrBoth) {
   EXPECT_TRUE(usb_guest_devices({}).empty());
   EXPECT_EQ(
-      usb_guest_devices({{.port = "1-2.3"},
-                         {.port = "", .ids = std::pair(0x046d, 0xc52b)},
-                         {.port = "2-1", .ids = std::pair(0x46d, 0x1)}}),
+      usb_guest_devices(
+          {{.port = "1-2.3"},
+           {.port = "", .ids = kReceiver},
+           {.port = "2-1", .ids = std::pair<std::uint16_t, std::uint16_t>(0x046d, 1)}}),
       (std::vector<std::string>{
           "qemu-xhci,id=cleave-usb,p2=15,p3=15", "usb-host,bus=cleave-usb.0,hostbus=1,hostport=2.3",
           "usb-host,bus=cleave-usb.0,vendorid=0x046d,productid=0xc52b",
