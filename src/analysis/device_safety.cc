@@ -1,6 +1,7 @@
 #include "analysis/device_safety.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 
@@ -30,8 +31,7 @@ bool is_below(const UsbDevice& device, const DevicesAbove& /*above*/, const UsbA
   return std::ranges::find(usb_above, device.port) != usb_above.end();
 }
 
-// What cannot be seen can only concern devices that may have such a thing at all; of what hangs on
-// USB that is not asked.
+// What cannot be seen can only concern devices that may have such a thing at all.
 bool may_have_disks(const PciDevice& device) {
   return is_of(device, {kStorage, kSystemPeripheral, kSerialBus});
 }
@@ -41,8 +41,16 @@ bool may_have_networks(const PciDevice& device) {
 bool may_have_keyboards(const PciDevice& device) {
   return is_of(device, {kSerialBus, kSignalProcessing});
 }
-bool may_have_disks(const UsbDevice& /*device*/) { return true; }
-bool may_have_networks(const UsbDevice& /*device*/) { return true; }
+// USB Defined Class Codes: sound, HID, printers, smart cards, video.
+bool is_neither_disk_nor_network(const UsbInterface& interface) {
+  constexpr std::array<std::uint8_t, 5> kOthers = {0x01, 0x03, 0x07, 0x0B, 0x0E};
+  return std::ranges::find(kOthers, interface.class_code) != kOthers.end();
+}
+bool may_have_disks(const UsbDevice& device) {
+  return device.interfaces.empty() ||
+         !std::ranges::all_of(device.interfaces, is_neither_disk_nor_network);
+}
+bool may_have_networks(const UsbDevice& device) { return may_have_disks(device); }
 bool may_have_keyboards(const UsbDevice& /*device*/) { return true; }
 
 // What could not be read; what nobody looked for is unknown, too.

@@ -98,7 +98,7 @@ print(ask('{{"execute": "human-monitor-command", "arguments": {{"command-line": 
 """)
 
     def test_qemu_has_all_of_them_and_the_host_has_them_back(self):
-        started = self.start("all")
+        started = self.start("all", "--force", DISK)  # the root is an overlay: nobody can say
         self.assertEqual(started["devices"], [DISK, TABLET, PEN])
         seen = self.in_qemu(started, "info usb")
         self.assertIn("QEMU USB Tablet", seen)
