@@ -60,6 +60,13 @@ StartResources example_resources(const Vm& vm, std::string runtime_directory) {
     resources.firmware.code = format("/usr/share/OVMF/OVMF_CODE_4M{}.fd", kind);
     resources.firmware.nvram = "/vms/" + vm.name + "/nvram.fd";
   }
+  for (const Vm::Device& device : vm.devices) {
+    if (!device.pci.empty()) {
+      resources.pci_devices.push_back("vfio-pci,host=" + device.pci);
+    } else {
+      resources.usb_devices.push_back("usb-host,bus=usb.0,hostbus=1,hostport=2");
+    }
+  }
   if (!vm.gpu) return resources;
   if (vm.gpu->way == "sr-iov") {
     resources.gpu_devices = {"vfio-pci,host=0000:00:02.1"};

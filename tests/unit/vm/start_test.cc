@@ -117,6 +117,7 @@ void make_startable(Vm& vm, const std::string& directory) {
   // QEMU parts the name at commas for a kernel that is, as ours, no Linux (load_multiboot).
   vm.initrd.clear();
   vm.gpu.reset();
+  vm.devices.clear();
   vm.qemu = "qemu-system-x86_64";
   if (vm.display != "vnc" && vm.display != "spice") vm.display = "none";
   if (vm.display != "spice" && vm.sound) vm.sound->backend = "none";

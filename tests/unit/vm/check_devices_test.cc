@@ -1,8 +1,7 @@
-#include "vm/device_definition.h"
-
 #include <gtest/gtest.h>
 
 #include "base/text.h"
+#include "vm/vm.h"
 
 namespace cleave {
 namespace {
