@@ -1,5 +1,6 @@
 #include "apply/journal.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -14,41 +15,45 @@ constexpr std::size_t kMaximumDirectories = 64;
 
 std::string line_of(const Json& json) { return to_text(json) + "\n"; }
 
+// What is not set is left out: of most changes there is nothing but the path to tell.
 Json before_json(const Before& before) {
-  Json directories = Json::array();
-  for (const std::string& path : before.created_directories) {
-    directories.push_back(bytes_json(path));
-  }
-  return Json::object({{"path", bytes_json(before.path)},
-                       {"existed", before.existed},
-                       {"hash", bytes_json(before.hash)},
-                       {"text", bytes_json(before.text)},
-                       {"driver", bytes_json(before.driver)},
-                       {"user", before.user},
-                       {"group", before.group},
-                       {"created_directories", std::move(directories)}});
+  Json json = Json::object();
+  const auto set_text = [&json](const char* key, const std::string& text) {
+    if (!text.empty()) json.set(key, bytes_json(text));
+  };
+  set_text("path", before.path);
+  if (before.existed) json.set("existed", true);
+  set_text("hash", before.hash);
+  set_text("text", before.text);
+  set_text("driver", before.driver);
+  if (before.user != 0) json.set("user", before.user);
+  if (before.group != 0) json.set("group", before.group);
+  if (before.created_directories.empty()) return json;
+  json.set("created_directories", list_json(before.created_directories));
+  return json;
+}
+
+Result<std::vector<std::string>> directories_from(const Json& json) {
+  std::vector<std::string> paths =
+      TRY(list_member(json, "created_directories", kMaximumDirectories));
+  const bool absolute =
+      std::ranges::all_of(paths, [](const std::string& path) { return path.starts_with('/'); });
+  if (!absolute) return wrong_member("created_directories");
+  return paths;
 }
 
 Result<Before> before_from(const Json& json) {
+  const auto has = [&json](const char* key) { return json.find(key) != nullptr; };
   Before before;
-  before.path = TRY(optional_path_member(json, "path"));
-  before.existed = TRY(bool_member(json, "existed"));
-  before.hash = TRY(bytes_member(json, "hash"));
-  before.text = TRY(bytes_member(json, "text"));
-  // Journals of the first versions have none.
-  if (json.find("driver") != nullptr) before.driver = TRY(bytes_member(json, "driver"));
-  before.user = TRY(number_member(json, "user", UINT32_MAX));
-  before.group = TRY(number_member(json, "group", UINT32_MAX));
-  const Json* member = json.find("created_directories");
-  const Json::Array* directories = member == nullptr ? nullptr : member->as_array();
-  if (directories == nullptr || directories->size() > kMaximumDirectories) {
-    return wrong_member("created_directories");
-  }
-  for (const Json& directory : *directories) {
-    std::optional<std::string> path = bytes_from_json(directory);
-    if (!path || !path->starts_with('/')) return wrong_member("created_directories");
-    before.created_directories.push_back(std::move(*path));
-  }
+  if (json.as_object() == nullptr) return wrong_member("before");
+  if (has("path")) before.path = TRY(optional_path_member(json, "path"));
+  if (has("existed")) before.existed = TRY(bool_member(json, "existed"));
+  if (has("hash")) before.hash = TRY(bytes_member(json, "hash"));
+  if (has("text")) before.text = TRY(bytes_member(json, "text"));
+  if (has("driver")) before.driver = TRY(bytes_member(json, "driver"));
+  if (has("user")) before.user = TRY(number_member(json, "user", UINT32_MAX));
+  if (has("group")) before.group = TRY(number_member(json, "group", UINT32_MAX));
+  if (has("created_directories")) before.created_directories = TRY(directories_from(json));
   return before;
 }
 
@@ -134,6 +139,24 @@ std::string undone_line(std::size_t change) { return line_of(Json::object({{"und
 
 std::string end_line(Journal::End end) {
   return line_of(Json::object({{"end", end == Journal::End::Applied ? "applied" : "undone"}}));
+}
+
+std::string end_line(const Standing& standing) {
+  return line_of(Json::object({{"end", "applied"},
+                               {"stands", Json::object({{"boot", bytes_json(standing.boot)},
+                                                        {"with", list_json(standing.paths)}})}}));
+}
+
+std::optional<Standing> standing_of(std::string_view text) {
+  if (!text.ends_with('\n')) return std::nullopt;
+  text.remove_suffix(1);
+  const Result<Json> line = parse_json(text.substr(text.rfind('\n') + 1));
+  const Json* stands = line ? line->find("stands") : nullptr;
+  if (stands == nullptr || line->text_of("end") != "applied") return std::nullopt;
+  const Result<std::string> boot = bytes_member(*stands, "boot");
+  const auto paths = list_member(*stands, "with", kMaximumChanges);
+  if (!boot || !paths) return std::nullopt;
+  return Standing{.boot = *boot, .paths = *paths};
 }
 
 Result<Journal> parse_journal(std::string_view text) {

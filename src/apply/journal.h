@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -59,6 +60,19 @@ std::string done_line(std::size_t change, const std::string& outcome = {});
 std::string undoing_line();
 std::string undone_line(std::size_t change);
 std::string end_line(Journal::End end);
+
+// What goes with the power, or as soon as none of these paths is there any more.
+struct Standing {
+  std::string boot;
+  std::vector<std::string> paths;
+};
+
+// The end of a transaction that was applied and did only such things.
+std::string end_line(const Standing& standing);
+
+// What the last line tells, if it is such an end. A start of the machine leaves journals of dozens
+// of vGPUs; to understand all of their lines took a third of the next start's instructions.
+std::optional<Standing> standing_of(std::string_view text);
 
 // NotFound if not even the first line is whole: nothing had begun. Malformed, with the line's
 // number, for anything but a torn last line.

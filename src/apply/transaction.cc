@@ -1,6 +1,7 @@
 #include "apply/transaction.h"
 
 #include <algorithm>
+#include <optional>
 #include <ranges>
 #include <utility>
 
@@ -38,6 +39,39 @@ Durability durability_of(const Plan& plan) {
 // two who make the same vGPU the slower one must not remove it.
 bool never_happened(const Effect& effect, const Error& error) {
   return std::holds_alternative<WriteAttribute>(effect) && error.error_number != 0;
+}
+
+// A path without which nothing is left of the change; empty if none tells.
+std::string path_it_stands_with(const Change& change) {
+  if (const auto* write = std::get_if<WriteAttribute>(&change.effect)) return write->done_path;
+  const auto* owner = std::get_if<ChangeOwner>(&change.effect);
+  if (owner == nullptr) return {};
+  return owner->named_by.empty() ? owner->path : owner->named_by;
+}
+
+std::string applied_line(const Journal& journal, Durability durability) {
+  const std::string plain = end_line(Journal::End::Applied);
+  if (durability == Durability::Synced) return plain;
+  Standing standing{.boot = journal.boot, .paths = {}};
+  for (const std::size_t change : journal.done) {
+    if (journal.undone.contains(change)) continue;
+    std::string path = path_it_stands_with(journal.plan.changes[change]);
+    if (path.empty()) return plain;
+    standing.paths.push_back(std::move(path));
+  }
+  return end_line(standing);
+}
+
+// Of a transaction whose last line tells what it stands with; empty if it does not. A path that
+// something else has made since keeps the journal for as long as it is there.
+std::optional<bool> is_gone_by_its_end(const HostReader& host, const std::string& path,
+                                       const std::string& boot) {
+  const Result<std::string> text = host.read_file(path, kJournalLimit);
+  const std::optional<Standing> standing = text ? standing_of(*text) : std::nullopt;
+  if (!standing) return std::nullopt;
+  if (!boot.empty() && !standing->boot.empty() && boot != standing->boot) return true;
+  return std::ranges::none_of(standing->paths,
+                              [&](const std::string& made) { return host.exists(made); });
 }
 
 // Conflict if the plan contradicts itself.
@@ -222,16 +256,22 @@ Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
 // back; without this each would leave one more journal to be read. The last number is never used
 // again.
 Result<void> Transactions::forget_what_is_gone(const std::vector<std::uint32_t>& all) {
+  const std::string boot = boot_id();
   for (const std::uint32_t number : all) {
     if (number == all.back()) break;
-    const Result<Stored> stored = load(number);
-    if (!stored && stored.error().code == ErrorCode::NotFound) continue;
-    if (!stored) return stored.error();
-    if (stored->durability == Durability::Synced) continue;
-    if (record_of(*stored).state != TransactionRecord::State::Undone) continue;
+    const std::string path = journal_path(directory_of(number));
+    std::optional<bool> gone = is_gone_by_its_end(host_, path, boot);
+    if (!gone) {
+      const Result<Stored> stored = load(number);
+      if (!stored && stored.error().code == ErrorCode::NotFound) continue;
+      if (!stored) return stored.error();
+      gone = stored->durability != Durability::Synced &&
+             record_of(*stored).state == TransactionRecord::State::Undone;
+    }
+    if (!*gone) continue;
     // Best effort: what stays is no more than one file too many.
-    if (host_.remove_file(journal_path(stored->directory), Durability::UntilReboot)) {
-      (void)host_.remove_directory(stored->directory, Durability::UntilReboot);
+    if (host_.remove_file(path, Durability::UntilReboot)) {
+      (void)host_.remove_directory(directory_of(number), Durability::UntilReboot);
     }
   }
   return {};
@@ -308,7 +348,8 @@ Result<ApplyReport> Transactions::apply(const Plan& plan) {
   auto skipped = steps(stored, all);
   if (!skipped) return roll_back(stored, std::move(skipped).error());
   report.skipped = std::move(*skipped);
-  Result<void> ended = append(stored, stored.late_lines + end_line(Journal::End::Applied));
+  Result<void> ended =
+      append(stored, stored.late_lines + applied_line(stored.journal, stored.durability));
   if (!ended) return roll_back(stored, std::move(ended).error());
   return report;
 }
@@ -354,7 +395,8 @@ Result<void> Transactions::apply_batch(const Message& purpose, std::span<const P
     if (!report) return roll_back(stored, std::move(report).error());
     reports.push_back(std::move(*report));
   }
-  Result<void> ended = append(stored, stored.late_lines + end_line(Journal::End::Applied));
+  Result<void> ended =
+      append(stored, stored.late_lines + applied_line(stored.journal, stored.durability));
   if (!ended) return roll_back(stored, std::move(ended).error());
   return {};
 }

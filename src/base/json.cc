@@ -94,29 +94,70 @@ Error malformed(std::string_view text, size_t position, std::string_view why) {
 
 }  // namespace
 
+// Writes what the library's dump() would, without a second tree of it: half of what a transaction
+// of many vGPUs took was that tree.
 struct JsonConversion {
-  static nlohmann::ordered_json to_library(const Json& value) {
-    return std::visit([](const auto& held) { return convert(held); }, value.value_);
+  std::string text;
+  std::size_t indent = 0;  // blanks a level; 0: one line
+
+  void write(const Json& value, std::size_t level) {
+    std::visit([&](const auto& held) { put(held, level); }, value.value_);
   }
 
  private:
-  static nlohmann::ordered_json convert(std::monostate) { return nullptr; }
-  static nlohmann::ordered_json convert(const Json::Array& items) {
-    nlohmann::ordered_json::array_t array;
-    array.reserve(items.size());
-    for (const Json& item : items) array.push_back(to_library(item));
-    return array;
+  void put(std::monostate, std::size_t /*level*/) { text += "null"; }
+  void put(bool value, std::size_t /*level*/) { text += value ? "true" : "false"; }
+  void put(std::int64_t value, std::size_t /*level*/) { text += std::to_string(value); }
+  void put(std::uint64_t value, std::size_t /*level*/) { text += std::to_string(value); }
+  void put(double value, std::size_t /*level*/) { text += nlohmann::json(value).dump(); }
+  void put(const std::string& value, std::size_t /*level*/) { quote(value); }
+
+  void put(const Json::Array& items, std::size_t level) {
+    text += '[';
+    for (const Json& item : items) {
+      separate(&item == &items.front(), level + 1);
+      write(item, level + 1);
+    }
+    close(']', items.empty(), level);
   }
-  static nlohmann::ordered_json convert(const Json::Object& members) {
-    // The library's object is a vector; its own ways to add a member look for the key in it first.
-    nlohmann::ordered_json::object_t object;
-    object.reserve(members.size());
-    for (const auto& [key, member] : members) object.emplace_back(key, to_library(member));
-    return object;
+
+  void put(const Json::Object& members, std::size_t level) {
+    text += '{';
+    for (const auto& member : members) {
+      separate(&member == &members.front(), level + 1);
+      quote(member.first);
+      text += indent > 0 ? ": " : ":";
+      write(member.second, level + 1);
+    }
+    close('}', members.empty(), level);
   }
-  template <typename Scalar>
-  static nlohmann::ordered_json convert(const Scalar& value) {
-    return value;
+
+  void separate(bool is_first, std::size_t level) {
+    if (!is_first) text += ',';
+    break_line(level);
+  }
+
+  void close(char bracket, bool is_empty, std::size_t level) {
+    if (!is_empty) break_line(level);
+    text += bracket;
+  }
+
+  void break_line(std::size_t level) {
+    if (indent == 0) return;
+    text += '\n';
+    text.append(indent * level, ' ');
+  }
+
+  void quote(const std::string& value) {
+    // What has to be escaped or looked at closely is left to the library.
+    const bool is_plain = std::ranges::all_of(value, [](char letter) {
+      return letter >= ' ' && letter <= '~' && letter != '"' && letter != '\\';
+    });
+    if (is_plain) {
+      text.append(1, '"').append(value).append(1, '"');
+    } else {
+      text += nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    }
   }
 };
 
@@ -187,8 +228,9 @@ Result<Json> parse_json(std::string_view text) {
 }
 
 std::string to_text(const Json& value, int indent) {
-  return JsonConversion::to_library(value).dump(indent > 0 ? indent : -1, ' ', false,
-                                                nlohmann::ordered_json::error_handler_t::replace);
+  JsonConversion writer{.text = {}, .indent = static_cast<std::size_t>(std::max(indent, 0))};
+  writer.write(value, 0);
+  return std::move(writer.text);
 }
 
 }  // namespace cleave

@@ -140,6 +140,10 @@ std::optional<std::string> nearest(std::string_view word,
 }
 
 std::string printable(std::string_view bytes) {
+  // Nearly all that is asked for, every path in a journal for example.
+  const bool is_plain =
+      std::ranges::all_of(bytes, [](char letter) { return letter >= ' ' && letter <= '~'; });
+  if (is_plain) return std::string(bytes);
   std::string clean;
   clean.reserve(bytes.size());
   while (!bytes.empty()) {

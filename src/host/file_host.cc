@@ -78,7 +78,7 @@ class FileHost final : public HostWriter {
                                               std::size_t limit) const override {
     const OwnedFd file = TRY(open_below_root(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
     std::string content;
-    std::array<char, 16384> buffer{};
+    std::array<char, 16384> buffer;  // not filled with zeros: most attributes have a few bytes
     while (true) {
       const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
       if (count < 0 && errno == EINTR) continue;
@@ -358,17 +358,24 @@ class FileHost final : public HostWriter {
   [[nodiscard]] Result<OwnedFd> open_below_root(std::string_view path, int flags,
                                                 std::uint32_t mode = 0) const {
     const std::string name(path.empty() ? "/" : path);
-    open_how how{};
-    how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
-    how.mode = (flags & O_CREAT) != 0 ? mode : 0;
-    // Live, the kernel's own rules hold (magic links of /proc work); a captured tree is closed.
-    how.resolve = live_ ? 0 : RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     while (true) {
-      const long descriptor = ::syscall(SYS_openat2, root_.get(), name.c_str(), &how, sizeof(how));
-      if (descriptor >= 0) return OwnedFd(static_cast<int>(descriptor));
-      // EAGAIN: a rename somewhere raced with the lookup (openat2(2)).
-      if (errno != EINTR && errno != EAGAIN) return open_error(errno, path);
+      const int descriptor = live_ ? ::openat(root_.get(), name.c_str(), flags | O_CLOEXEC, mode)
+                                   : open_inside(name, flags | O_CLOEXEC, mode);
+      if (descriptor >= 0) return OwnedFd(descriptor);
+      // EAGAIN of openat2(2): a rename somewhere raced with the lookup.
+      const bool raced = !live_ && errno == EAGAIN;
+      if (errno != EINTR && !raced) return open_error(errno, path);
     }
+  }
+
+  // Of a captured tree, out of which no link leads. Live, the kernel's own rules hold (magic links
+  // of /proc work), and the plain call is one that every kernel and every debugger knows.
+  [[nodiscard]] int open_inside(const std::string& name, int flags, std::uint32_t mode) const {
+    open_how how{};
+    how.flags = static_cast<unsigned>(flags);
+    how.mode = (flags & O_CREAT) != 0 ? mode : 0;
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    return static_cast<int>(::syscall(SYS_openat2, root_.get(), name.c_str(), &how, sizeof(how)));
   }
 
   // A path for calls of the system that take a directory and a name, and follow no link at its end.

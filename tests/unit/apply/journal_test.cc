@@ -35,6 +35,24 @@ TEST(Journal, ReadsWhatIsWritten) {
   EXPECT_FALSE(journal->torn);
 }
 
+TEST(Journal, ItsLastLineTellsWhatItStandsWith) {
+  const std::string begun = begin_line(example()) + intent_line(0, Before()) + done_line(0);
+  const std::string text = begun + end_line(Standing{.boot = "1-1", .paths = {"/sys/a", "/sys/b"}});
+  const auto standing = standing_of(text);
+  ASSERT_TRUE(standing);
+  EXPECT_EQ(standing->boot, "1-1");
+  EXPECT_EQ(standing->paths, (std::vector<std::string>{"/sys/a", "/sys/b"}));
+  const auto journal = parse_journal(text);
+  ASSERT_TRUE(journal) << english(journal.error());
+  EXPECT_EQ(journal->end, Journal::End::Applied);
+  EXPECT_TRUE(has_ended(text));
+  EXPECT_FALSE(standing_of(text.substr(0, text.size() - 1)));
+  EXPECT_FALSE(standing_of(text + undoing_line()));
+  EXPECT_FALSE(standing_of(text + undone_line(0)));
+  EXPECT_FALSE(standing_of(begun + end_line(Journal::End::Applied)));
+  EXPECT_FALSE(standing_of(""));
+}
+
 TEST(Journal, ToleratesATearAtEveryByteOfTheLastLine) {
   const std::string whole = begin_line(example()) + intent_line(0, Before());
   const std::string last = done_line(0);

@@ -478,6 +478,38 @@ TEST(Transactions, AfterARebootADeviceOfTheSameNameIsNotOurs) {
   EXPECT_EQ(state_of(host), before);
 }
 
+// Two more transactions after the first one, since the newest journal always stays.
+void apply_two_more(MemoryHost& host) {
+  for (const char* path : {"/etc/first", "/etc/second"}) {
+    Plan plan;
+    plan.changes.push_back(change_of(WriteFile{path, "x\n", 0644, ""}));
+    ASSERT_TRUE(Transactions(host).apply(plan));
+  }
+}
+
+TEST(Transactions, AJournalIsForgottenByItsLastLineOnceTheDeviceIsGone) {
+  const std::string path = std::string(kStateDirectory) + "/transactions/1/journal";
+  const std::string remove = std::string("/sys/bus/mdev/devices/") + kUuid + "/remove";
+  for (const bool removed : {false, true}) {
+    MemoryHost host = make_host();
+    ASSERT_TRUE(Transactions(host).apply(vgpu_plan()));
+    if (removed) {
+      ASSERT_TRUE(host.write_attribute(remove, "1"));
+    }
+    apply_two_more(host);
+    EXPECT_EQ(host.exists(path), !removed);
+  }
+}
+
+TEST(Transactions, AJournalOfAnEarlierBootIsForgottenWhateverIsThereNow) {
+  MemoryHost host = make_host();
+  ASSERT_TRUE(Transactions(host).apply(vgpu_plan()));
+  host.add_file("/proc/sys/kernel/random/boot_id", "22222222-0000-0000-0000-000000000000\n");
+  apply_two_more(host);
+  EXPECT_FALSE(host.exists(std::string(kStateDirectory) + "/transactions/1/journal"));
+  EXPECT_TRUE(host.exists(std::string("/sys/bus/mdev/devices/") + kUuid));
+}
+
 TEST(Transactions, ADeviceOfAnotherTypeUnderTheSameUuidIsNotOurs) {
   MemoryHost host = make_host();
   const MdevMachine other{
