@@ -88,20 +88,27 @@ Result<GuestDevice> guest_device(const HostReader& host, const Vm& vm,
 Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& environment,
                                const Vm& vm) {
   const Vm::Gpu& gpu = *vm.gpu;
-  const VgpuView view = TRY(view_vgpus(host));
+  const auto unless_empty = [](const std::string& text) {
+    return text.empty() ? std::optional<std::string>() : std::optional(text);
+  };
+  const std::optional<std::string> parent = unless_empty(gpu.parent);
+  const auto named = [&gpu](const VgpuView& seen) {
+    return std::ranges::find(seen.devices, gpu.uuid, &MediatedDevice::uuid);
+  };
+  VgpuView view = TRY(view_vgpus(host, VgpuDetail::None, parent));
+  // Who uses it is asked only of a vGPU that is there: all processes are looked into for that.
+  if (named(view) != view.devices.end()) {
+    view = TRY(view_vgpus(host, VgpuDetail::Users, parent));
+  }
   VgpuChoice choice;
   choice.uuid = gpu.uuid;
   std::string type_id;
-  const auto there = std::ranges::find(view.devices, gpu.uuid, &MediatedDevice::uuid);
-  if (there != view.devices.end()) {
+  if (const auto there = named(view); there != view.devices.end()) {
     TRY(check_existing(host, environment, gpu, **there));
     choice.sysfs_path = (*there)->sysfs_path;
     type_id = (*there)->type_id;
   } else {
-    const auto unless_empty = [](const std::string& text) {
-      return text.empty() ? std::optional<std::string>() : std::optional(text);
-    };
-    choice.create = TRY(prepare_create(view, {.parent = unless_empty(gpu.parent),
+    choice.create = TRY(prepare_create(view, {.parent = parent,
                                               .type = unless_empty(gpu.type_id),
                                               .uuid = gpu.uuid,
                                               .owner = environment.owner}));
