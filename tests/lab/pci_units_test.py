@@ -31,6 +31,18 @@ way = "%s"
 type = "none"
 """
 
+# What `cleave setup` writes where a VM is to have a PCI device (src/ways/preparing.cc), for a machine
+# whose devices are no GPUs.
+SET_UP = """
+groupadd -f kvm
+id mina > /dev/null 2>&1 || useradd --create-home --groups kvm mina
+echo 'SUBSYSTEM=="vfio", GROUP="kvm", MODE="0660"' > /etc/udev/rules.d/90-cleave.rules
+echo '@kvm - memlock unlimited' > /etc/security/limits.d/90-cleave.conf
+printf 'vfio-pci\nvfio_iommu_type1\n' > /etc/modules-load.d/cleave.conf
+install -m 644 /root/function.toml /home/mina/function.toml
+sync
+"""
+
 
 class PciUnits(unittest.TestCase):
     @classmethod
@@ -91,6 +103,47 @@ class PciUnits(unittest.TestCase):
         self.assertEqual(self.driver(FUNCTIONS), "nvme")
         self.laptop.check("modprobe -r nvme; modprobe nvme")
         self.wait_for_driver("0000:01:00.2", "vfio-pci", limit=60)
+        self.cleave(f"vgpu stop {FUNCTIONS}")
+        self.cleave(f"vgpu undefine {FUNCTIONS}")
+
+    def reset(self):
+        """The power is gone for a moment: nothing was stopped, and what was not flushed is lost."""
+        self.laptop.power_cut()
+        self.laptop.power_on()
+        self.laptop.wait_for_login()
+
+    def as_mina(self, words):
+        # su is no login, for which systemd-logind would make this directory.
+        self.laptop.check("install -d -m 700 -o mina /run/user/$(id -u mina)")
+        done = self.laptop.run(f"su mina -c 'XDG_RUNTIME_DIR=/run/user/$(id -u) {PROGRAM} {words} --json'",
+                               limit=3 * COMMAND_LIMIT)
+        self.assertEqual(done.status, 0, done.stdout.decode() + done.stderr.decode())
+        return json.loads(done.stdout)
+
+    def test_a_reset_under_running_vms_leaves_every_device_in_its_place(self):
+        self.laptop.check(SET_UP)
+        self.cleave(f"vgpu define --parent {FUNCTIONS} --functions 2 --auto")
+        self.cleave(f"vgpu start {FUNCTIONS}")
+        card = self.cleave("vm start /root/card.toml")
+        self.assertEqual(card["devices"], [CARD])
+        function = self.cleave("vm start /root/function.toml")["devices"]
+        self.laptop.check(f"kill -9 {self.cleave('vm status /root/card.toml')['vm']['supervisor_process_id']}")
+        self.reset()
+        # Back in place: nobody has asked for the card since; the functions are there as defined.
+        for address, driver in ((CARD, "nvme"), (FUNCTIONS, "nvme"), ("0000:01:00.1", "vfio-pci"),
+                                ("0000:01:00.2", "vfio-pci")):
+            self.wait_for_driver(address, driver, limit=120)
+        for name in ("card", "function"):
+            self.cleave(f"vm status /root/{name}.toml", expected_status=1)
+        # Free for a user without root, the very function that the VM had, too.
+        first = self.as_mina("vm start /home/mina/function.toml")
+        self.assertEqual(first["devices"], function)
+        self.as_mina("vm kill /home/mina/function.toml")
+        self.assertEqual(self.driver(function[0]), "vfio-pci", "defined: it stays")
+        again = self.cleave("vm start /root/card.toml")
+        self.assertEqual(self.driver(CARD), "vfio-pci")
+        self.laptop.check(f"kill {again['process_id']}")
+        self.wait_for_driver(CARD, "nvme")
         self.cleave(f"vgpu stop {FUNCTIONS}")
         self.cleave(f"vgpu undefine {FUNCTIONS}")
 
