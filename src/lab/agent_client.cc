@@ -34,6 +34,7 @@ Error out_of_time() {
 
 Error interrupted() { return lab_error(ErrorCode::Interrupted, Message(N_("Interrupted"))); }
 
+// For poll(2), whose limit is an int: whoever waits longer is woken in between.
 int milliseconds_until(Clock::time_point end) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1'000'000));
@@ -75,7 +76,7 @@ Result<void> AgentClient::send(const AgentRequest& request, TimePoint end) {
                                      pollfd{.fd = watch_.laptop, .events = POLLIN, .revents = 0},
                                      pollfd{.fd = watch_.cancel, .events = POLLIN, .revents = 0}};
     const int ready = ::poll(waiting.data(), waiting.size(), milliseconds_until(end));
-    if (ready == 0) return out_of_time();
+    if (ready == 0 && Clock::now() >= end) return out_of_time();
     if (ready > 0 && waiting[1].revents != 0) return laptop_gone();
     if (ready > 0 && waiting[2].revents != 0) return interrupted();
   }
@@ -94,7 +95,7 @@ Result<std::optional<AgentReply>> AgentClient::next(TimePoint end, const LaptopT
   const int ready = ::poll(waiting.data(), waiting.size(), milliseconds_until(end));
   if (ready < 0 && errno == EINTR) return std::optional<AgentReply>();
   if (ready < 0) return system_error(errno, Message(N_("Could not wait for the laptop")));
-  if (ready == 0) return out_of_time();
+  if (ready == 0 && Clock::now() >= end) return out_of_time();
   // What the laptop said last comes before the news of its end.
   if (waiting[0].revents != 0) {
     std::array<char, 65536> buffer{};
