@@ -273,7 +273,7 @@ TEST_F(HostUseTest, KeyboardsHaveLetters) {
   const auto keyboards = read_host_uses(host_).keyboards.value_or({});
   ASSERT_EQ(keyboards.size(), 2U);
   EXPECT_TRUE(keyboards[0].above.empty());
-  EXPECT_EQ(keyboards[1], (Keyboard{.name = "A keyboard", .above = {kUsb}}));
+  EXPECT_EQ(keyboards[1], (Keyboard{.name = "A keyboard", .above = {kUsb}, .usb_above = {"1-3"}}));
 }
 
 TEST(HostUse, ACaptureThatNeverAskedAnswersUnknown) {
