@@ -91,10 +91,9 @@ Result<CommandLine> line_for(const HostReader& host, const VmEnvironment& enviro
   return build_command_line(vm, resources);
 }
 
-// What QEMU can do decides about the GPU and the sound; it is asked once, and what cannot be kept
-// is asked again at the next start.
+// What QEMU can do decides about the GPU, the sound and what is refused; it is asked once, and what
+// cannot be kept is asked again at the next start.
 void learn_of_qemu(HostWriter& host, const Vm& vm) {
-  if (!vm.gpu && !vm.sound) return;
   const Result<std::string> program = find_qemu_program(host, vm.qemu);
   if (program) (void)learn_qemu_abilities(host, *program);
 }
@@ -102,7 +101,6 @@ void learn_of_qemu(HostWriter& host, const Vm& vm) {
 Result<LaunchedVm> launch(HostWriter& host, const VmEnvironment& environment,
                           const StartRequest& request, Supervisor& supervisor,
                           VmHandover& handover) {
-  learn_of_qemu(host, request.vm);
   const FirmwareChoice firmware = TRY(choose_firmware(host, environment, request.vm));
   TRY(make_nvram(host, environment, request.vm, firmware));
   StartResources resources = TRY(handover.prepare(
@@ -273,6 +271,7 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
   spec.on_suspend = vm.on_suspend;
   // First of all: it holds the lock, and a process is as large as it was when it was forked.
   Supervisor supervisor = TRY(Supervisor::start(spec));
+  learn_of_qemu(host, vm);
   for (VmProblem& problem : TRY(check_machine(host, environment, vm, false))) {
     return error_of(problem.code, std::move(problem.message), std::move(problem.remedy));
   }

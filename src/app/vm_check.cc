@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "app/qemu.h"
 #include "app/vgpu.h"
 #include "app/vm.h"
+#include "app/vm_check_qemu.h"
+#include "app/vm_files.h"
 #include "app/vm_gpu.h"
 #include "base/fd.h"
 #include "base/format.h"
@@ -36,7 +39,13 @@ Result<bool> may_access(const HostReader& host, const std::string& path, Access 
 
 void check_qemu(const HostReader& host, const Vm& vm, Problems& problems) {
   const Result<std::string> program = find_qemu_program(host, vm.qemu);
-  if (program) return;
+  if (program) {
+    const Fact<QemuAbilities> abilities = qemu_abilities(host, *program);
+    if (abilities.value() != nullptr) {
+      std::ranges::move(qemu_problems(*abilities.value(), vm), std::back_inserter(problems));
+    }
+    return;
+  }
   add(problems, "qemu.missing", program.error().code, program.error().message,
       program.error().remedy);
 }
@@ -51,9 +60,9 @@ bool is_qcow2(const std::string& path) {
 
 void check_disk(const HostReader& host, const VmEnvironment& environment, const Vm::Disk& disk,
                 Problems& problems) {
-  const bool is_cdrom = disk.interface == "cdrom";
+  if (disk.file.empty()) return;  // a drive without a disc
   const Result<bool> usable =
-      may_access(host, disk.file, is_cdrom ? Access::Read : Access::ReadWrite);
+      may_access(host, disk.file, disk.read_only ? Access::Read : Access::ReadWrite);
   if (!usable && usable.error().code == ErrorCode::NotFound) {
     add(problems, "disk.missing", ErrorCode::NotFound,
         {N_("The disk {file} is not there"), {{"file", disk.file}}},
@@ -79,15 +88,40 @@ void check_disk(const HostReader& host, const VmEnvironment& environment, const 
 
 void check_kernel(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
                   Problems& problems) {
-  if (vm.kernel.empty()) return;
-  const Result<bool> usable = may_access(host, vm.kernel, Access::Read);
-  if (!usable && usable.error().code == ErrorCode::NotFound) {
-    add(problems, "kernel.missing", ErrorCode::NotFound,
-        {N_("The kernel {file} is not there"), {{"file", vm.kernel}}});
-  } else if (!usable || !*usable) {
-    add(problems, "kernel.denied", ErrorCode::Denied,
-        {N_("The user {user}, as whom QEMU runs, may not read the kernel {file}"),
-         {{"user", environment.owner.name}, {"file", vm.kernel}}});
+  for (const std::string& file : {vm.kernel, vm.initrd}) {
+    if (file.empty()) continue;
+    const Result<bool> usable = may_access(host, file, Access::Read);
+    if (!usable && usable.error().code == ErrorCode::NotFound) {
+      add(problems, "kernel.missing", ErrorCode::NotFound,
+          {N_("The kernel {file} is not there"), {{"file", file}}});
+    } else if (!usable || !*usable) {
+      add(problems, "kernel.denied", ErrorCode::Denied,
+          {N_("The user {user}, as whom QEMU runs, may not read the kernel {file}"),
+           {{"user", environment.owner.name}, {"file", file}}});
+    }
+  }
+}
+
+void check_firmware(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
+                    Problems& problems) {
+  const Result<FirmwareChoice> firmware = choose_firmware(host, environment, vm);
+  if (firmware) return;
+  add(problems, "firmware.missing", firmware.error().code, firmware.error().message,
+      firmware.error().remedy);
+}
+
+void check_shares(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
+                  Problems& problems) {
+  for (const Vm::Share& share : vm.shares) {
+    const Result<bool> usable = may_access(host, share.path, Access::Read);
+    if (!usable && usable.error().code == ErrorCode::NotFound) {
+      add(problems, "share.missing", ErrorCode::NotFound,
+          {N_("The shared folder {path} is not there"), {{"path", share.path}}});
+    } else if (!usable || !*usable) {
+      add(problems, "share.denied", ErrorCode::Denied,
+          {N_("The user {user}, as whom QEMU runs, may not read the shared folder {path}"),
+           {{"user", environment.owner.name}, {"path", share.path}}});
+    }
   }
 }
 
@@ -177,6 +211,8 @@ Result<std::vector<VmProblem>> check_machine(const HostReader& host,
     check_qemu(host, vm, problems);
     check_kernel(host, environment, vm, problems);
     for (const Vm::Disk& disk : vm.disks) check_disk(host, environment, disk, problems);
+    check_firmware(host, environment, vm, problems);
+    check_shares(host, environment, vm, problems);
     check_kvm(host, environment, vm, problems);
     check_display(host, environment, vm, problems);
     check_memory_lock(environment, vm, problems);

@@ -50,6 +50,8 @@ void add_qemu(MemoryHost& host, const Version& version) {
   qemu.version = version;
   qemu.opengl = true;
   qemu.displays = {"egl-headless", "gtk"};
+  qemu.accelerators = {"kvm"};
+  qemu.sandbox = true;
   qemu.devices["virtio-vga-gl"] = {{"blob", "off"}, {"hostmem", "0"}, {"venus", "off"}};
   qemu.devices["virtio-vga"] = {};
   const auto program = read_qemu_program(host, kQemu, {});
