@@ -1,4 +1,5 @@
-// Whether the host can do without a PCI device, or one of USB: asked before one is given to a VM. Pure.
+// Whether the host can do without a PCI device, or one of USB: asked before one is given to a VM.
+// Pure.
 #pragma once
 
 #include <cstdint>

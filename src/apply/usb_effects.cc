@@ -1,5 +1,5 @@
-// Which drivers have the interfaces of a USB device. Attributes: Documentation/ABI/testing/sysfs-bus
-// and drivers/base/bus.c (unbind, bind).
+// Which drivers have the interfaces of a USB device. Attributes:
+// Documentation/ABI/testing/sysfs-bus and drivers/base/bus.c (unbind, bind).
 #include <algorithm>
 #include <map>
 #include <string>

@@ -81,12 +81,12 @@ struct Facts {
   BootFacts boot;
   QemuFacts qemu;
   VirtualMachineFacts virtual_machines;
-  HostUses host_uses;                   // read_device_facts() alone reads them
+  HostUses host_uses;                        // read_device_facts() alone reads them
   Fact<std::vector<UsbDevice>> usb_devices;  // the same; by port
-  Fact<std::string> kernel_log;         // since boot, as /dev/kmsg or dmesg print it
-  Fact<std::string> previous_boot_log;  // the end of what the kernel said at the boot before
-  bool is_root = false;                 // facts that need root are complete
-  bool is_live = false;                 // not a captured machine
+  Fact<std::string> kernel_log;              // since boot, as /dev/kmsg or dmesg print it
+  Fact<std::string> previous_boot_log;       // the end of what the kernel said at the boot before
+  bool is_root = false;                      // facts that need root are complete
+  bool is_live = false;                      // not a captured machine
 };
 
 }  // namespace cleave

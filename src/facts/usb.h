@@ -12,9 +12,9 @@
 namespace cleave {
 
 struct UsbInterface {
-  std::string name;              // "1-2.3:1.0", as in sysfs
-  std::uint8_t class_code = 0;   // USB Defined Class Codes: 03h is HID, 08h mass storage
-  Fact<std::string> driver;      // absent: no driver is bound; "usbfs": a program has it
+  std::string name;             // "1-2.3:1.0", as in sysfs
+  std::uint8_t class_code = 0;  // USB Defined Class Codes: 03h is HID, 08h mass storage
+  Fact<std::string> driver;     // absent: no driver is bound; "usbfs": a program has it
 
   bool operator==(const UsbInterface&) const = default;
 };

@@ -55,35 +55,34 @@ std::optional<Vm::UsbIds> ids_in(std::string_view written) {
                     .product = parse_unsigned<std::uint16_t>(parts[1], 16).value_or(0)};
 }
 
-void check_pci(const DeviceDefinition& written, Vm::Device& device,
-               DefinitionChecks& checks) {
+void check_pci(const DeviceDefinition& written, Vm::Device& device, DefinitionChecks& checks) {
   device.pci = full_pci_address(written.pci.value);
   if (device.pci.empty()) {
     checks.problem(written.pci.position, "device.pci",
-        {N_("{key} is \"{value}\"; it must be the address of a PCI device, such as "
-            "\"0000:03:00.0\"."),
-         {{"value", shown_value(written.pci.value)}}});
+                   {N_("{key} is \"{value}\"; it must be the address of a PCI device, such as "
+                       "\"0000:03:00.0\"."),
+                    {{"value", shown_value(written.pci.value)}}});
   }
   if (written.optional.value) {
     checks.problem(written.optional.position, "device.optional",
-        N_("{key} is only for devices of USB, which can be plugged in later."));
+                   N_("{key} is only for devices of USB, which can be plugged in later."));
   }
 }
 
-void check_usb(const DeviceDefinition& written, Vm::Device& device,
-               DefinitionChecks& checks) {
+void check_usb(const DeviceDefinition& written, Vm::Device& device, DefinitionChecks& checks) {
   device.is_optional = written.optional.value;
   device.usb_ids = ids_in(written.usb.value);
   if (!device.usb_ids && is_port(written.usb.value)) device.usb_port = written.usb.value;
   if (!device.usb_ids && device.usb_port.empty()) {
-    checks.problem(written.usb.position, "device.usb",
+    checks.problem(
+        written.usb.position, "device.usb",
         {N_("{key} is \"{value}\"; it must be vendor and product, such as \"046d:c52b\", or the "
             "port that the device is plugged into, such as \"1-2.3\"."),
          {{"value", shown_value(written.usb.value)}}});
   }
   if (written.rom.is_written()) {
     checks.problem(written.rom.position, "device.rom",
-        N_("{key} is only for PCI devices; a device of USB has no ROM."));
+                   N_("{key} is only for PCI devices; a device of USB has no ROM."));
   }
 }
 
@@ -98,7 +97,8 @@ Vm::Device check_device(const DeviceDefinition& written, DefinitionChecks& check
   Vm::Device device;
   const bool pci = written.pci.is_written();
   if (pci == written.usb.is_written()) {
-    checks.problem(written.position, "device",
+    checks.problem(
+        written.position, "device",
         pci ? N_("A [[{key}]] has either pci or usb, not both: write a table for each device.")
             : N_("This [[{key}]] names no device: write pci = \"ADDRESS\" or usb = \"ID\"."));
     return device;
@@ -121,8 +121,9 @@ void check_devices_together(DefinitionChecks& checks) {
           ? full_pci_address(vm.gpu->device.empty() ? definition.gpu.parent.value : vm.gpu->device)
           : std::string();
   if (vm.devices.size() > kMaximumDevices) {
-    return checks.problem(definition.devices[kMaximumDevices].position, "device",
-               {N_("There are more than {limit} tables [[{key}]]."), {{"limit", kMaximumDevices}}});
+    return checks.problem(
+        definition.devices[kMaximumDevices].position, "device",
+        {N_("There are more than {limit} tables [[{key}]]."), {{"limit", kMaximumDevices}}});
   }
   for (std::size_t i = 0; i < vm.devices.size(); ++i) {
     const Vm::Device& device = vm.devices[i];
@@ -133,13 +134,13 @@ void check_devices_together(DefinitionChecks& checks) {
     if (twice) {
       const bool pci = written.pci.is_written();
       checks.problem(pci ? written.pci.position : written.usb.position,
-          pci ? "device.pci" : "device.usb",
-          {N_("{key} is \"{value}\", which another [[device]] names already."),
-           {{"value", shown_value(pci ? written.pci.value : written.usb.value)}}});
+                     pci ? "device.pci" : "device.usb",
+                     {N_("{key} is \"{value}\", which another [[device]] names already."),
+                      {{"value", shown_value(pci ? written.pci.value : written.usb.value)}}});
     } else if (!device.pci.empty() && device.pci == gpu) {
       checks.problem(written.pci.position, "device.pci",
-          {N_("{key} is \"{value}\", which is the device of [gpu] already."),
-           {{"value", shown_value(written.pci.value)}}});
+                     {N_("{key} is \"{value}\", which is the device of [gpu] already."),
+                      {{"value", shown_value(written.pci.value)}}});
     }
   }
 }

@@ -225,8 +225,8 @@ void add_devices(const Vm& vm, const StartResources& resources, CommandLine& lin
   add_disks(vm, line);
   add_networks(vm, line);
   add_input(vm, line);
-  add_host_devices("usb", resources.usb_devices,
-                   N_("Devices that are plugged into this machine."), line);
+  add_host_devices("usb", resources.usb_devices, N_("Devices that are plugged into this machine."),
+                   line);
   add_sound(vm, resources, line);
   add_shares(vm, resources, line);
   add_channels(vm, resources, line);

@@ -41,10 +41,10 @@ struct StartResources {
 };
 
 struct ArgumentGroup {
-  // "machine", "cpu", "memory", "clock", "firmware", "tpm", "kernel", "graphics", "gpu", "device", "disk",
-  // "network", "input", "usb", "sound", "share", "channel", "memory-device", "looking-glass", "qmp",
-  // "tools", "display", "vnc", "spice", "serial", "monitor", "name", "configuration", "sandbox",
-  // "extra"
+  // "machine", "cpu", "memory", "clock", "firmware", "tpm", "kernel", "graphics", "gpu", "device",
+  // "disk", "network", "input", "usb", "sound", "share", "channel", "memory-device",
+  // "looking-glass", "qmp", "tools", "display", "vnc", "spice", "serial", "monitor", "name",
+  // "configuration", "sandbox", "extra"
   std::string name;
   std::vector<std::string> arguments;
   Message reason;  // why these are there

@@ -197,7 +197,8 @@ const std::vector<DefinitionKey> kTableKeys = {
         "guest does not need it. An integrated GPU of Intel only on machine pc.")},
 
     {"device", "pci", Text, kNone, "this or usb",
-     N_("Address of a PCI device or virtual function, \"0000:03:00.0\": handed over as with the way "
+     N_("Address of a PCI device or virtual function, \"0000:03:00.0\": handed over as with the "
+        "way "
         "passthrough, with its whole IOMMU group.")},
     {"device", "rom", Text, kNone, "the device's own",
      N_("Of pci: path of a file that the guest sees as the ROM of the device.")},

@@ -21,8 +21,7 @@ Result<Unsigned> read_value(const HostReader& host, const std::string& directory
 }
 
 // The names of the interfaces: "1-2.3:1.0" below "1-2.3".
-Result<std::vector<UsbInterface>> read_interfaces(const HostReader& host,
-                                                  const UsbDevice& device) {
+Result<std::vector<UsbInterface>> read_interfaces(const HostReader& host, const UsbDevice& device) {
   std::vector<UsbInterface> interfaces;
   for (const std::string& name : TRY(host.list_directory(device.sysfs_path))) {
     if (!name.starts_with(device.port + ":")) continue;
