@@ -116,7 +116,7 @@ void make_directory(MemoryHost& machine, std::string_view path) {
 // QEMU's answers that the caller keeps at a place of their own stand where a diagnosis from the
 // capture looks for them. Nothing else of that place is recorded.
 void add_qemu_answers(const HostReader& host, const FactPlaces& places, MemoryHost& machine) {
-  const QemuFacts qemu = read_qemu(host, places.qemu_answers);
+  const QemuFacts qemu = read_qemu(host, places.qemu_answers, places.qemu_builds);
   for (const QemuProgram& program : qemu.programs.value_or({})) {
     const auto status = host.status(program.kept_in);
     if (program.kept_in.empty() || directory_name(program.kept_in) == kSystemQemuAnswers ||

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "app/owner.h"
+#include "app/qemu_builds.h"
 #include "app/qemu_probe.h"
 #include "app/vm_place.h"
 #include "base/text.h"
@@ -31,7 +32,10 @@ Result<std::optional<Credentials>> credentials_for(const HostReader& host) {
 Result<void> check_owner(const HostReader& host, const QemuProgram& program) {
   constexpr std::uint32_t kWritableByOthers = 0002;
   const FileStatus status = TRY(host.status(program.identity.path));
-  const bool owned = status.user == 0 || status.user == host.user_id();
+  // Under sudo it is asked as the person who called it, whose own builds are trusted so far.
+  const auto lent = TRY(credentials_for(host));
+  const bool own = lent && this_caller().sudo_uid && status.user == lent->user;
+  const bool owned = status.user == 0 || status.user == host.user_id() || own;
   if (owned && (status.mode & kWritableByOthers) == 0) return {};
   return error_of(ErrorCode::Conflict,
                   {N_("{path} could have been put there by somebody else: it is not started."),
@@ -54,6 +58,17 @@ bool is_program(const HostReader& host, const std::string& path) {
   return status && status->kind == FileKind::Regular && (status->mode & 0111U) != 0;
 }
 
+// Empty if it is in no directory of PATH.
+std::string program_in_path(const HostReader& host, const std::string& name) {
+  const std::string path = variable("PATH");
+  for (const std::string_view directory :
+       split(path.empty() ? "/usr/local/bin:/usr/bin:/bin" : std::string_view(path), ':')) {
+    std::string program = join_path(directory, name);
+    if (!directory.empty() && is_program(host, program)) return program;
+  }
+  return {};
+}
+
 Result<QemuAbilities> ask_program(const HostReader& host, const QemuProgram& program) {
   TRY(check_owner(host, program));
   return ask_qemu(program.identity.path, TRY(credentials_for(host)));
@@ -61,21 +76,26 @@ Result<QemuAbilities> ask_program(const HostReader& host, const QemuProgram& pro
 
 }  // namespace
 
+std::optional<std::string> program_of_build(const HostReader& host, const std::string& name) {
+  if (name.find('/') != std::string::npos || !program_in_path(host, name).empty()) return {};
+  const auto build = find_build(host, name);
+  return build ? std::optional(build->program()) : std::nullopt;
+}
+
 Result<std::string> find_qemu_program(const HostReader& host, const std::string& name) {
   if (name.find('/') != std::string::npos) {
     if (is_program(host, name)) return name;
   } else {
-    const std::string path = variable("PATH");
-    for (const std::string_view directory :
-         split(path.empty() ? "/usr/local/bin:/usr/bin:/bin" : std::string_view(path), ':')) {
-      std::string program = join_path(directory, name);
-      if (!directory.empty() && is_program(host, program)) return program;
-    }
+    std::string program = program_in_path(host, name);
+    if (!program.empty()) return program;
+    if (auto built = program_of_build(host, name)) return *built;
   }
   return error_of(
       ErrorCode::NotFound, {N_("QEMU is not there: {program}"), {{"program", name}}},
-      {N_("Install it (package qemu-system-x86 on Debian and Ubuntu), or name it in the "
-          "definition: qemu = \"/path/to/qemu-system-x86_64\".")});
+      {N_("Install it (package qemu-system-x86 on Debian and Ubuntu), or name in the definition "
+          "one "
+          "that `cleave qemu list` shows: qemu = \"/path/to/qemu-system-x86_64\", or the name of a "
+          "build.")});
 }
 
 Fact<QemuAbilities> qemu_abilities(const HostReader& host, const std::string& path) {
@@ -111,12 +131,14 @@ FactPlaces fact_places(const HostReader& host) {
   if (own && *own != kSystemQemuAnswers) {
     places.qemu_answers.insert(places.qemu_answers.begin(), *own);
   }
+  places.qemu_builds = build_directories(host);
   return places;
 }
 
 Result<QemuListing> list_qemu(HostWriter& host, const QemuRequest& request) {
   QemuListing listing;
-  listing.qemu = read_qemu(host, fact_places(host).qemu_answers);
+  const FactPlaces places = fact_places(host);
+  listing.qemu = read_qemu(host, places.qemu_answers, places.qemu_builds);
   const auto* known = listing.qemu.programs.value();
   if (known == nullptr || !host.is_live()) return listing;
   const auto credentials = TRY(credentials_for(host));

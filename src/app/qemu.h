@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,12 @@ Result<std::string> qemu_answers_directory(const HostReader& host);
 // That directory first, then root's. Root looks into nobody else's.
 FactPlaces fact_places(const HostReader& host);
 
-// A program that a definition names: looked up in PATH, or a path. NotFound: there is none.
+// A program that a definition names: looked up in PATH, then among the builds of cleave, or a path.
+// NotFound: there is none.
 Result<std::string> find_qemu_program(const HostReader& host, const std::string& name);
+
+// The program of the build that a definition names; empty for what is in PATH, and for paths.
+std::optional<std::string> program_of_build(const HostReader& host, const std::string& name);
 
 // What that program can do: what is kept, else, on a live host, what it answers now.
 Fact<QemuAbilities> qemu_abilities(const HostReader& host, const std::string& path);

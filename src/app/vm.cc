@@ -88,7 +88,9 @@ Result<CommandLine> line_for(const HostReader& host, const VmEnvironment& enviro
   resources.runtime_directory = runtime_directory(environment, vm.name);
   resources.firmware = firmware.files;
   resources.audio_backend = choose_audio_backend(host, environment, vm);
-  return build_command_line(vm, resources);
+  CommandLine line = build_command_line(vm, resources);
+  if (auto built = program_of_build(host, vm.qemu)) line.program = std::move(*built);
+  return line;
 }
 
 // What QEMU can do decides about the GPU, the sound and what is refused; it is asked once, and what

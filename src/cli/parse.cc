@@ -183,7 +183,7 @@ class Tree {
       invocation.json = true;
     } else if (slot.name == "--help") {
       invocation.help = true;
-    } else if (slot.name == "--version") {
+    } else if (slot.name == "--version" && slot.is_switch) {  // “qemu build” takes one of QEMU
       invocation.version = true;
     } else if (slot.name == "--root") {
       invocation.root = slot.values.back();

@@ -43,7 +43,8 @@ const std::vector<DefinitionKey> kRootKeys = {
     {"", "initrd", Text, kNone, "none", N_("Path of the initramfs for that kernel.")},
     {"", "kernel_arguments", Text, kNone, "none", N_("The command line of that kernel.")},
     {"", "qemu", Text, kNone, "qemu-system-x86_64",
-     N_("Name (looked up in PATH) or path of the QEMU program.")},
+     N_("Name (in PATH, or of a build that “cleave qemu list” shows) or path of the QEMU "
+        "program.")},
     {"",
      "clock",
      Text,

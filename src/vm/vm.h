@@ -15,7 +15,7 @@ namespace cleave {
 // A VM that may be started.
 struct Vm {
   std::string name;   // also the name of its directory: letters, digits, ".", "_", "-"; at most 63
-  std::string qemu;   // a name to be looked up in PATH, or a path
+  std::string qemu;   // a name, looked up in PATH and among cleave's builds, or a path
   std::string guest;  // "linux", "windows"; empty: not told
   std::string guest_version;  // of Windows: "10", "11"; empty: not told
   std::string machine;

@@ -40,6 +40,9 @@ extern const Command kLabListCommand;
 extern const Command kLabAgentCommand;
 extern const Command kExplainCommand;
 extern const Command kQemuListCommand;
+extern const Command kQemuOptionsCommand;
+extern const Command kQemuBuildCommand;
+extern const Command kQemuRemoveCommand;
 extern const Command kRulesCommand;
 extern const Command kSleepCommand;
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/qemu.h"
+#include "app/qemu_builds.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/render/steps.h"
@@ -48,12 +49,21 @@ Json abilities_json(const QemuAbilities& abilities) {
   return json;
 }
 
-Json program_json(const QemuProgram& program) {
+// Of the programs listed, the build that one belongs to; null if cleave did not build it.
+const QemuBuild* build_of(const std::vector<QemuBuild>& builds, const QemuProgram& program) {
+  const auto found = std::ranges::find_if(builds, [&program](const QemuBuild& build) {
+    return program.identity.path == join_path(build.prefix, kBuiltProgram);
+  });
+  return found == builds.end() ? nullptr : &*found;
+}
+
+Json program_json(const QemuProgram& program, const QemuBuild* build) {
   const QemuAbilities* abilities = program.abilities.value();
   const Unreadable* unknown = program.abilities.unreadable();
   Json json;
   json.set("path", program.path);
   json.set("real_path", program.identity.path);
+  json.set("built_by_cleave", build == nullptr ? Json() : to_json(build->record));
   json.set("abilities", abilities == nullptr ? Json() : abilities_json(*abilities));
   json.set("unknown_because", unknown == nullptr ? Json() : Json(unknown->why));
   return json;
@@ -63,10 +73,11 @@ Json version_json(const Fact<std::string>& version) {
   return version.is_known() ? Json(*version.value()) : Json();
 }
 
-void print_listing(const CommandContext& context, const QemuListing& listing) {
+void print_listing(const CommandContext& context, const QemuListing& listing,
+                   const std::vector<QemuBuild>& builds) {
   Json programs = Json::array();
   for (const QemuProgram& program : listing.qemu.programs.value_or({})) {
-    programs.push_back(program_json(program));
+    programs.push_back(program_json(program, build_of(builds, program)));
   }
   Json problems = Json::array();
   for (const QemuProblem& problem : listing.problems) {
@@ -109,6 +120,30 @@ void say_table(const CommandContext& context, const std::vector<QemuProgram>& pr
   context.say_text(wrap(translate(legend), std::min<std::size_t>(terminal_width(), 100)));
 }
 
+std::string change_of(const BuildRecord& record) {
+  if (record.refresh_ms == 0) return "-";
+  return translate(Message(N_("looks every {count} ms"), {{"count", record.refresh_ms}}));
+}
+
+// Those that cleave built, by the names that definitions of VMs use.
+void say_builds(const CommandContext& context, const std::vector<QemuProgram>& programs,
+                const std::vector<QemuBuild>& builds) {
+  std::vector<std::vector<std::string>> rows{{translate(N_("BUILT BY CLEAVE")),
+                                              translate(N_("SOURCE")), translate(N_("CHANGED")),
+                                              translate(N_("WITH"))}};
+  for (const QemuProgram& program : programs) {
+    const QemuBuild* build = build_of(builds, program);
+    if (build == nullptr) continue;
+    rows.push_back({build->record.name, build->record.source, change_of(build->record),
+                    join(build->record.options, " ")});
+  }
+  if (rows.size() == 1) return;
+  context.say_text("");
+  std::string text = table(rows);
+  while (text.ends_with('\n')) text.pop_back();
+  context.say_text(text);
+}
+
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   Steps steps(Steps::Stream::Error, context.wants_json());
@@ -119,7 +154,8 @@ Result<ExitStatus> run(CommandContext& context) {
   };
   const QemuListing listing = TRY(list_qemu(*host, request));
   steps.end();
-  print_listing(context, listing);
+  const std::vector<QemuBuild> builds = list_builds(*host);
+  print_listing(context, listing, builds);
   for (const QemuProblem& problem : listing.problems) {
     context.warn({N_("{program} could not be asked, or its answers not be kept: {problem}"),
                   {{"program", problem.path}, {"problem", translate(problem.error)}}});
@@ -137,6 +173,7 @@ Result<ExitStatus> run(CommandContext& context) {
     return ExitStatus::NotReady;
   }
   say_table(context, programs);
+  say_builds(context, programs, builds);
   bool complete = true;
   for (const QemuProgram& program : programs) complete = complete && program.abilities.is_known();
   return complete ? ExitStatus::Done : ExitStatus::NotReady;

@@ -16,6 +16,8 @@ constexpr std::array kDirectories = {"/usr/local/bin", "/usr/bin", "/usr/libexec
                                      "/run/current-system/sw/bin"};
 constexpr const char* kOpt = "/opt";
 constexpr std::size_t kMostInOpt = 50;
+// A build without it is not complete (qemu_build/record.h).
+constexpr const char* kBuildRecord = "build.json";
 // In one directory these are the same program, or a script around it: the first counts.
 constexpr std::array kNames = {"qemu-system-x86_64", "qemu-kvm", "kvm"};
 // QEMU loads displays, GPUs and accelerators from there (util/module.c, CONFIG_QEMU_MODDIR is
@@ -118,6 +120,18 @@ class Search {
     }
   }
 
+  // A directory for each; those whose name starts with a dot are being made or removed.
+  void look_into_builds(const std::string& builds) {
+    const auto names = host_.list_directory(builds);
+    if (!names) return;
+    for (std::size_t i = 0; i < std::min(names->size(), kMostInOpt); ++i) {
+      const std::string directory = join_path(builds, (*names)[i]);
+      const auto real = host_.real_path(directory);
+      if ((*names)[i].starts_with('.') || !real) continue;
+      if (host_.exists(join_path(*real, kBuildRecord))) look_into(join_path(directory, "bin"));
+    }
+  }
+
   Fact<Programs> found() {
     if (!programs_.empty()) {
       const std::string source(directory_name(programs_.front().path));
@@ -164,7 +178,8 @@ std::optional<QemuProgram> read_qemu_program(const HostReader& host, const std::
   return program_of(host, path, *real, *status, kept_in);
 }
 
-QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept_in) {
+QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept_in,
+                    const std::vector<std::string>& builds) {
   Search search(host, kept_in);
   for (const char* directory : kDirectories) search.look_into(directory);
   if (const auto names = host.list_directory(kOpt)) {
@@ -172,6 +187,7 @@ QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept
       search.look_into(format("{}/{}/bin", kOpt, (*names)[i]));
     }
   }
+  for (const std::string& directory : builds) search.look_into_builds(directory);
   QemuFacts facts;
   facts.programs = search.found();
   // What QEMU draws with matters only to who has one.

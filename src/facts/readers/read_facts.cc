@@ -68,7 +68,7 @@ Facts read_facts(const HostReader& host, const FactPlaces& places) {
   facts.drm_cards = read_drm_cards(host);
   facts.platform = read_platform(host);
   facts.boot = read_boot(host);
-  facts.qemu = read_qemu(host, places.qemu_answers);
+  facts.qemu = read_qemu(host, places.qemu_answers, places.qemu_builds);
   facts.virtual_machines = read_virtual_machines(host);
   facts.kernel_log = read_kernel_log(host);
   facts.previous_boot_log = read_previous_boot_log(host);

@@ -13,11 +13,15 @@ namespace cleave {
 
 // Root's, which everybody may read. Captures keep the answers here, whoever had asked.
 inline constexpr const char* kSystemQemuAnswers = "/var/cache/cleave/qemu";
+// QEMUs that cleave built as root, a directory each (app/qemu_builds.h).
+inline constexpr const char* kSystemQemuBuilds = "/usr/local/lib/cleave/qemu";
 
 // What a host alone does not tell.
 struct FactPlaces {
   // Where QEMU's answers are kept (app/qemu.h), the first directory that has any decides.
   std::vector<std::string> qemu_answers = {kSystemQemuAnswers};
+  // Where QEMUs are that cleave built.
+  std::vector<std::string> qemu_builds = {kSystemQemuBuilds};
 };
 
 Facts read_facts(const HostReader& host, const FactPlaces& places = {});

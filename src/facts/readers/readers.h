@@ -80,8 +80,10 @@ Fact<VirtualisationSwitch> read_virtualisation_switch(const HostReader& host,
                                                       const Fact<CpuFacts>& cpu);
 PlatformFacts read_platform(const HostReader& host);  // platform.cc
 BootFacts read_boot(const HostReader& host);          // boot.cc
-// qemu.cc; `kept_in`: the directories where answers of QEMU are, the first that has any decides.
-QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept_in);
+// qemu.cc; `kept_in`: the directories where answers of QEMU are, the first that has any decides;
+// `builds`: directories of QEMUs that cleave built.
+QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept_in,
+                    const std::vector<std::string>& builds = {});
 // One program by its path; empty if there is none.
 std::optional<QemuProgram> read_qemu_program(const HostReader& host, const std::string& path,
                                              const std::vector<std::string>& kept_in);

@@ -11,6 +11,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       {"doctor", "", {{"--from", "MACHINE", ""}}, {}, nothing},
       {"vgpu create", "", {{"--type", "TYPE", ""}, {"--dry-run", nullptr, ""}}, {}, nothing},
+      {"qemu build", "", {{"--version", "VERSION", ""}}, {}, nothing},
       {"vm list", "", {}, {}, nothing},
       {"vm show", "", {}, {{"NAME", ""}}, nothing},
       {"vm screenshot", "", {}, {{"NAME", ""}, {"FILE", "", false}}, nothing},
@@ -45,6 +46,14 @@ TEST(Parse, TakesCommonOptionsBeforeAndBehindTheCommand) {
   EXPECT_TRUE(parsed({"doctor", "--json"}).json);
   EXPECT_TRUE(parsed({"vgpu", "--json", "create"}).json);
   EXPECT_EQ(parsed({"doctor", "--root=/captured"}).root, "/captured");
+}
+
+TEST(Parse, AVersionThatTakesAValueIsNotThatOfCleave) {
+  const Invocation invocation = parsed({"qemu", "build", "--version", "8.2.0"});
+  EXPECT_FALSE(invocation.version);
+  ASSERT_NE(invocation.command, nullptr);
+  EXPECT_EQ(invocation.arguments.get("--version"), "8.2.0");
+  EXPECT_TRUE(parsed({"--version"}).version);
 }
 
 TEST(Parse, AWordThatIsAlsoACommandIsStillAName) {

@@ -318,6 +318,21 @@ TEST_F(QemuReader, FindsEveryProgramOnce) {
                                              "/usr/libexec/qemu-kvm", "/opt/other/bin/qemu-kvm"}));
 }
 
+TEST_F(QemuReader, WhatCleaveBuiltOnceItIsComplete) {
+  const std::string place = "/home/mina/builds";
+  for (const char* name : {"/7.2.22", "/8.2.0", "/.9.0.0.partial"}) {
+    set_program(place + name + "/bin/qemu-system-x86_64", {});
+  }
+  host_.add_file(place + "/7.2.22/build.json", "{}");
+  host_.add_file(place + "/.9.0.0.partial/build.json", "{}");
+  std::vector<std::string> paths;
+  const QemuFacts facts = read_qemu(host_, {}, {place, "/none"});
+  for (const QemuProgram& one : *facts.programs.value()) {
+    paths.push_back(one.path);
+  }
+  EXPECT_EQ(paths, (std::vector<std::string>{kProgram, place + "/7.2.22/bin/qemu-system-x86_64"}));
+}
+
 TEST_F(QemuReader, UnreadableIsNotAbsent) {
   const MemoryHost nothing;
   EXPECT_TRUE(read_qemu(nothing, {}).programs.is_absent());
