@@ -9,6 +9,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "base/format.h"
 #include "base/text.h"
@@ -22,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 
 // ninja waits for what its compilers are at; a large file takes some seconds.
 constexpr auto kPatience = std::chrono::seconds(10);
+// For compilers to obey the signal that ninja passed on.
+constexpr auto kGrace = std::chrono::seconds(3);
 constexpr std::size_t kLongestLine = std::size_t{64} << 10U;
 constexpr std::size_t kMostErrors = 8;
 constexpr std::size_t kLastLines = 5;
@@ -78,6 +83,34 @@ class Output {
   bool full_ = false;
 };
 
+// The processes of a session.
+std::vector<pid_t> members_of(pid_t session) {
+  std::vector<pid_t> members;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", failed)) {
+    const auto process = parse_unsigned<std::uint32_t>(entry.path().filename().string());
+    if (process && ::getsid(static_cast<pid_t>(*process)) == session) {
+      members.push_back(static_cast<pid_t>(*process));
+    }
+  }
+  return members;
+}
+
+// ninja gives each compiler a group of its own (subprocess-posix.cc), passes the signal on and does
+// not wait for them: only the session tells when the last one has gone.
+void await_session(pid_t session) {
+  const auto asked_until = Clock::now() + kGrace;
+  const auto until = Clock::now() + kPatience;
+  while (Clock::now() < until) {
+    const std::vector<pid_t> members = members_of(session);
+    if (members.empty()) return;
+    if (Clock::now() > asked_until) {
+      for (const pid_t member : members) (void)::kill(member, SIGKILL);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 // A program with all that it started.
 class Group {
  public:
@@ -95,6 +128,7 @@ class Group {
     const auto in_time = process_.wait(kPatience);
     (void)::kill(-process_.id(), SIGKILL);
     if (!in_time || !*in_time) (void)process_.wait(kPatience);
+    await_session(process_.id());
   }
 
  private:
