@@ -178,8 +178,10 @@ const Command kVmStartCommand = {
     .summary = N_("Start a VM"),
     .options = {{"--foreground", nullptr,
                  N_("Stay until the VM ends, and tell why; Ctrl-C shuts it down")},
-                {"--force", "ADDRESS",
-                 N_("Hand over this device of the host although the host may need it"), true},
+                {"--force", "DEVICE",
+                 N_("Hand over this device of the host, by its address or its port of USB, "
+                    "although the host may need it"),
+                 true},
                 {"--limit", "SECONDS", N_("How long QEMU may take to answer; 60 without it"), false,
                  true}},
     .positionals = {{"NAME", N_("The VM's name, or its definition file")}},
