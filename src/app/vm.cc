@@ -14,6 +14,8 @@
 #include "app/qemu.h"
 #include "app/sleep.h"
 #include "app/units.h"
+#include "app/vm_bridges.h"
+#include "app/vm_companions.h"
 #include "app/vm_files.h"
 #include "app/vm_gpu.h"
 #include "app/vm_handover.h"
@@ -21,6 +23,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "host/inhibitor.h"
+#include "run/own_process.h"
 #include "run/picture.h"
 #include "run/rfb.h"
 #include "ways/ways.h"
@@ -36,6 +39,9 @@ constexpr std::size_t kDefinitionLimit = std::size_t{1} << 20U;
 constexpr std::uint64_t kMemoryLockSlack = std::uint64_t{1} << 30U;
 // For the supervisor to clear up once QEMU has ended, and for QEMU to obey `quit` or a signal.
 constexpr auto kPatience = std::chrono::seconds(10);
+// For QEMU to answer when a person waits for it: it needs milliseconds, on a busy machine more.
+constexpr auto kStatusPatience = std::chrono::seconds(1);
+constexpr auto kMonitorPatience = std::chrono::seconds(5);
 
 Message located(const std::string& file, const DefinitionProblem& problem) {
   return {N_("{file}, line {line}, column {column}: {problem}"),
@@ -100,6 +106,20 @@ void learn_of_qemu(HostWriter& host, const Vm& vm) {
   if (program) (void)learn_qemu_abilities(host, *program);
 }
 
+Result<void> give_bridges(const HostReader& host, const Vm& vm, Supervisor& supervisor) {
+  const std::vector<GivenFile> ends = TRY(open_bridges(host, vm));
+  return ends.empty() ? Result<void>() : supervisor.give(ends);
+}
+
+// By the names that vm/device_arguments.cc gives them.
+DiskNames disk_names(const Vm& vm) {
+  DiskNames names;
+  for (std::size_t i = 0; i < vm.disks.size(); ++i) {
+    names.emplace_back(format("drive{}", i), vm.disks[i].file);
+  }
+  return names;
+}
+
 Result<LaunchedVm> launch(HostWriter& host, const VmEnvironment& environment,
                           const StartRequest& request, Supervisor& supervisor,
                           VmHandover& handover) {
@@ -110,10 +130,15 @@ Result<LaunchedVm> launch(HostWriter& host, const VmEnvironment& environment,
       supervisor));
   const CommandLine line =
       TRY(line_for(host, environment, request.vm, firmware, std::move(resources)));
+  TRY(give_bridges(host, request.vm, supervisor));
+  std::vector<CompanionSpec> companions = TRY(prepare_companions(host, environment, request.vm));
   if (request.before_launch) request.before_launch();
   return supervisor.launch({.argv = line.argv(),
                             .environment = environment_for(environment, line),
-                            .limit = request.limit});
+                            .limit = request.limit,
+                            .companions = std::move(companions),
+                            .pin = request.vm.pin,
+                            .disks = disk_names(request.vm)});
 }
 
 Error not_running(const std::string& name) {
@@ -124,6 +149,18 @@ Error not_running(const std::string& name) {
 bool is_alive(const VmObservation& seen) {
   return seen.status == VmStatus::Running || seen.status == VmStatus::Unsupervised ||
          seen.status == VmStatus::Starting;
+}
+
+Error monitor_silent() {
+  return system_error(ETIMEDOUT, Message(N_("QEMU's monitor did not answer")));
+}
+
+// A monitor serves one client at a time: where another has the first, there is the second.
+Result<QmpClient> any_monitor(const std::string& directory, std::chrono::milliseconds limit) {
+  Result<QmpClient> first = QmpClient::connect(join_path(directory, kQmpSocket), limit);
+  if (first) return first;
+  Result<QmpClient> second = QmpClient::connect(join_path(directory, kToolsSocket), limit);
+  return second ? std::move(second) : std::move(first);
 }
 
 // Waits for QEMU's supervisor to clear up, and looks again.
@@ -300,6 +337,7 @@ Result<StartedVm> start_vm(HostWriter& host, const VmEnvironment& environment,
                     .no_inhibitor = {},
                     .asked_before_sleep = vms_are_asked(host),
                     .cleaned = supervisor.cleaned(),
+                    .failures = std::move(launched->failures),
                     .supervisor = std::move(supervisor)};
   if (!awake) running.no_inhibitor = awake.error();
   if (handover.changed_devices()) see_to_giving_back(host, *launched, running);
@@ -318,12 +356,16 @@ Result<VmReport> vm_status(const VmEnvironment& environment, const std::string& 
   const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
   report.seen = TRY(observe_vm(report.runtime_directory));
   report.suspend_mark = suspend_mark(report.runtime_directory, report.seen.state);
-  if (!ask_guest || !is_alive(report.seen)) return report;
-  Result<QmpClient> monitor =
-      QmpClient::connect(join_path(report.runtime_directory, kQmpSocket), std::chrono::seconds(2));
-  if (!monitor) return report;
-  const Result<Json> status = monitor->execute("query-status");
+  if (!ask_guest || !is_alive(report.seen) || !report.seen.state.qemu) return report;
+  report.is_stopped = is_stopped(*report.seen.state.qemu);
+  Result<QmpClient> monitor = report.is_stopped
+                                  ? Result<QmpClient>(monitor_silent())
+                                  : any_monitor(report.runtime_directory, kStatusPatience);
+  const Result<Json> status =
+      monitor ? monitor->execute("query-status", Json::object(), kStatusPatience)
+              : Result<Json>(monitor.error());
   if (status) report.guest_status = printable(status->text_of("status"));
+  report.is_silent = !status && report.seen.status != VmStatus::Starting;
   return report;
 }
 
@@ -345,14 +387,16 @@ namespace {
 Result<StopMeans> end_qemu(const VmReport& report, const OwnedFd& qemu, StopMeans first,
                            std::chrono::milliseconds limit) {
   if (first != StopMeans::Kill) {
-    Result<QmpClient> monitor = QmpClient::connect(join_path(report.runtime_directory, kQmpSocket),
-                                                   std::chrono::seconds(5));
+    // A QEMU that was stopped (SIGSTOP) could do nothing of what it is asked.
+    (void)send_signal_to(qemu, SIGCONT);
+    Result<QmpClient> monitor = any_monitor(report.runtime_directory, kMonitorPatience);
     if (monitor && monitor->execute("system_powerdown") && TRY(wait_for_end(qemu, limit))) {
       return StopMeans::Guest;
     }
-    // Its answer may never come: QEMU is busy with ending.
-    if (monitor) (void)monitor->execute("quit");
-    if (monitor && TRY(wait_for_end(qemu, kPatience))) return StopMeans::Quit;
+    // Its answer may never come: QEMU is busy with ending. SIGTERM does the same where the monitor
+    // is others': QEMU writes what it has for the disks, then ends.
+    if (!monitor || !monitor->execute("quit")) (void)send_signal_to(qemu, SIGTERM);
+    if (TRY(wait_for_end(qemu, kPatience))) return StopMeans::Quit;
   }
   TRY(send_signal_to(qemu, SIGKILL));
   if (TRY(wait_for_end(qemu, kPatience))) return StopMeans::Kill;
@@ -368,7 +412,8 @@ Result<StopReport> end_vm(const VmEnvironment& environment, const std::string& n
   StopReport report{.means = first, .after = {}};
   {
     const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
-    const Result<OwnedFd> qemu = open_process(*before.seen.state.qemu);
+    const Result<OwnedFd> qemu = open_own_process(*before.seen.state.qemu);
+    if (!qemu && qemu.error().code != ErrorCode::NotFound) return qemu.error();
     if (qemu) report.means = TRY(end_qemu(before, *qemu, first, limit));
   }
   report.after = TRY(report_after_end(environment, before));
@@ -427,24 +472,6 @@ Result<ScreenshotReport> save_screenshot(const VmEnvironment& environment, const
   const std::string png = TRY(encode_png(picture));
   TRY(save_file(file, png));
   return ScreenshotReport{.width = picture.width, .height = picture.height};
-}
-
-Message end_sentence(const VmEnd& end) {
-  switch (end.kind) {
-    case VmEndKind::GuestShutdown:
-      return {N_("The guest switched itself off.")};
-    case VmEndKind::HostRequest:
-      return {N_("QEMU was asked to end.")};
-    case VmEndKind::Killed:
-      return {N_("QEMU was killed by signal {signal}."), {{"signal", end.signal}}};
-    case VmEndKind::Failed:
-      return {N_("QEMU failed with exit status {status}."), {{"status", end.exit_status}}};
-    case VmEndKind::NeverRan:
-      return {N_("It was never up: QEMU did not start.")};
-    case VmEndKind::Unknown:
-      break;
-  }
-  return {N_("Nobody saw it end.")};
 }
 
 }  // namespace cleave

@@ -110,6 +110,7 @@ struct StartedVm {
   std::optional<Error> no_inhibitor;  // why the machine can be suspended, against that
   bool asked_before_sleep = true;     // the hook of `cleave setup` is there
   std::vector<Message> cleaned;       // what an earlier run had left
+  std::vector<Message> failures;      // what could not be done though it runs
   Supervisor supervisor;              // tells the end while it is kept
 };
 
@@ -123,7 +124,10 @@ struct VmReport {
   std::string name;
   std::string runtime_directory;
   VmObservation seen;
-  std::string guest_status;  // QMP's query-status: "running", "paused"; empty: not asked
+  std::string guest_status;  // QMP's query-status: "running", "paused"; empty: not told
+  // QEMU was asked and did not answer; a signal holds it (SIGSTOP).
+  bool is_silent = false;
+  bool is_stopped = false;
   std::optional<SuspendMark> suspend_mark;  // of this run: what was done for a suspend
 };
 // Clears away what a crash left. `ask_guest`: ask QEMU, too.
@@ -156,5 +160,12 @@ Result<QmpClient> connect_monitor(const VmEnvironment& environment, const std::s
 
 // One sentence: why it ended.
 Message end_sentence(const VmEnd& end);
+
+// Which process beside QEMU ended, and what that means for the guest.
+Message lost_sentence(const LostCompanion& lost);
+
+// Why the guest of that VM stands still, and what to do about it.
+Message trouble_sentence(const DiskTrouble& trouble);
+Message trouble_remedy(const std::string& vm);
 
 }  // namespace cleave

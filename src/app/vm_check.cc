@@ -10,7 +10,9 @@
 #include "app/qemu.h"
 #include "app/vgpu.h"
 #include "app/vm.h"
+#include "app/vm_bridges.h"
 #include "app/vm_check_qemu.h"
+#include "app/vm_companions.h"
 #include "app/vm_files.h"
 #include "app/vm_gpu.h"
 #include "base/fd.h"
@@ -216,6 +218,8 @@ Result<std::vector<VmProblem>> check_machine(const HostReader& host,
     check_kvm(host, environment, vm, problems);
     check_display(host, environment, vm, problems);
     check_memory_lock(environment, vm, problems);
+    std::ranges::move(check_companions(host, environment, vm), std::back_inserter(problems));
+    std::ranges::move(check_bridges(host, vm), std::back_inserter(problems));
   }
   if (!gpu || (!vm.gpu && vm.devices.empty())) return problems;
   const Result<DeviceChoice> choice = choose_devices(host, environment, vm);

@@ -22,6 +22,7 @@ constexpr size_t kMaximumMessage = size_t{2} << 20U;
 constexpr size_t kMaximumEvents = 64;
 // QEMU listens long before it answers, so this delays nothing.
 constexpr auto kRetryPause = std::chrono::milliseconds(1);
+constexpr auto kGiveUpPause = std::chrono::milliseconds(20);
 
 Error silence() { return system_error(ETIMEDOUT, Message(N_("QEMU's monitor did not answer"))); }
 
@@ -99,15 +100,36 @@ Result<QmpClient> QmpClient::connect(const std::string& socket_path,
   }
 }
 
-Result<QmpClient> QmpClient::negotiate(OwnedFd socket, std::chrono::milliseconds limit) {
+Result<QmpClient> QmpClient::negotiate(OwnedFd socket, std::chrono::milliseconds limit,
+                                       const std::function<bool()>& give_up) {
   const auto end = end_of(limit);
   QmpClient client(std::move(socket));
-  const std::optional<Json> greeting = TRY(client.read_message(end));
-  if (!greeting) return silence();
-  if (greeting->find("QMP") == nullptr) return garbage();
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
-  TRY(client.execute("qmp_capabilities", Json::object(), left));
-  return client;
+  const Json greeting = TRY(client.first_message(end, give_up));
+  if (greeting.find("QMP") == nullptr) return garbage();
+  const std::string command = "qmp_capabilities";
+  TRY(send_all(client.socket_.get(),
+               to_text(Json::object({{"execute", command}, {"id", client.next_id_++}})) + "\n",
+               end));
+  while (true) {
+    const Json message = TRY(client.first_message(end, give_up));
+    if (const Json* error = message.find("error")) return refusal(command, *error);
+    if (message.find("return") != nullptr) return client;
+    if (message.find("event") == nullptr) return garbage();
+    client.keep_event(message);
+  }
+}
+
+// As read_message(), in steps between which `give_up` is asked; silence is an error.
+Result<Json> QmpClient::first_message(Clock::time_point end, const std::function<bool()>& give_up) {
+  while (true) {
+    const auto step = give_up ? std::min(end, Clock::now() + kGiveUpPause) : end;
+    std::optional<Json> message = TRY(read_message(step));
+    if (message) return std::move(*message);
+    if (give_up && give_up()) {
+      return error_of(ErrorCode::Interrupted, {N_("QEMU's monitor is not waited for any more")});
+    }
+    if (Clock::now() >= end) return silence();
+  }
 }
 
 Result<Json> QmpClient::execute(const std::string& command, Json arguments,

@@ -26,8 +26,10 @@ class QmpClient {
   // (QEMU has ended).
   static Result<QmpClient> connect(const std::string& socket_path, std::chrono::milliseconds limit,
                                    const std::function<bool()>& give_up = {});
-  // Over a descriptor that is connected already (tests, socketpairs).
-  static Result<QmpClient> negotiate(OwnedFd socket, std::chrono::milliseconds limit);
+  // Over a descriptor that is connected already (tests, socketpairs). QEMU greets early and answers
+  // only when the machine is built; `give_up` is asked every 20 ms meanwhile (Interrupted).
+  static Result<QmpClient> negotiate(OwnedFd socket, std::chrono::milliseconds limit,
+                                     const std::function<bool()>& give_up = {});
 
   // Sends a command and waits for its answer; events that come between are kept. QEMU's refusal
   // is an error with its class and text; garbage is Malformed; silence is Io with ETIMEDOUT.
@@ -40,6 +42,8 @@ class QmpClient {
  private:
   explicit QmpClient(OwnedFd socket) : socket_(std::move(socket)) {}
   Result<std::optional<Json>> read_message(std::chrono::steady_clock::time_point end);
+  Result<Json> first_message(std::chrono::steady_clock::time_point end,
+                             const std::function<bool()>& give_up);
   void keep_event(const Json& message);
 
   OwnedFd socket_;

@@ -1,5 +1,4 @@
 // The supervisor's own side: what happens in its process.
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -12,6 +11,10 @@
 #include <ctime>
 
 #include "base/format.h"
+#include "run/companions.h"
+#include "run/disk_trouble.h"
+#include "run/pinning.h"
+#include "run/qemu_log.h"
 #include "run/qmp.h"
 #include "run/supervisor.h"
 
@@ -23,66 +26,23 @@ using Clock = std::chrono::steady_clock;
 // QEMU's own monitor connection for the supervisor, beside the socket that others use: a monitor
 // serves one client at a time. The number it has in QEMU.
 constexpr int kMonitorNumber = 3;
-constexpr int kFirstReservation = 10;  // numbers in QEMU from here on
+// Numbers in QEMU from here on: beyond those of given files (kFirstTapDescriptor and seven more).
+constexpr int kFirstReservation = 64;
 
-// The log holds QEMU's last words, not its life: the guest can make QEMU write without end.
-constexpr size_t kMaximumLog = size_t{64} << 10U;
+// For a companion to open its socket, and how often that is looked at.
+constexpr auto kCompanionPatience = std::chrono::seconds(10);
+constexpr auto kCompanionPause = std::chrono::milliseconds(2);
+
+// What ends so shortly before QEMU ends because of it.
+constexpr auto kCompanionFollows = std::chrono::seconds(3);
 
 // How long QEMU may take to end by itself once its monitor is gone or it was asked to.
 constexpr auto kEndPatience = std::chrono::seconds(10);
 
-// QEMU's standard output and error, kept short.
-class Log {
- public:
-  Result<int> open(const std::string& runtime_directory) {
-    const std::string path = format("{}/{}", runtime_directory, kLogFile);
-    file_ =
-        OwnedFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    std::array<int, 2> ends{};
-    if (!file_.is_open() || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
-      return system_error(errno, Message(N_("Could not write {path}"), {{"path", path}}), path);
-    }
-    reader_ = OwnedFd(ends[0]);
-    ::fcntl(reader_.get(), F_SETFL, O_NONBLOCK);
-    return ends[1];
-  }
-  [[nodiscard]] int descriptor() const { return reader_.get(); }  // -1 at the end
-  // Takes what is there; closes at the end.
-  void drain() {
-    std::array<char, 4096> bytes{};
-    while (reader_.is_open()) {
-      const ssize_t count = ::read(reader_.get(), bytes.data(), bytes.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0 && errno == EAGAIN) return;
-      if (count <= 0) {
-        reader_.reset();
-        return;
-      }
-      keep({bytes.data(), static_cast<size_t>(count)});
-    }
-  }
-  [[nodiscard]] std::string words() const { return last_words(tail_); }
-
- private:
-  void keep(std::string_view bytes) {
-    tail_ += bytes;
-    if (tail_.size() <= kMaximumLog) {
-      write(bytes);
-      return;
-    }
-    tail_.erase(0, tail_.size() - kMaximumLog / 2);
-    if (::ftruncate(file_.get(), 0) == 0 && ::lseek(file_.get(), 0, SEEK_SET) == 0) write(tail_);
-  }
-  // A full disk must not end the supervisor; the words are in memory, too.
-  void write(std::string_view bytes) {
-    const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
-    (void)written;
-  }
-
-  OwnedFd file_;
-  OwnedFd reader_;
-  std::string tail_;
-};
+int milliseconds_until(Clock::time_point end) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
+}
 
 class VmSupervisor {
  public:
@@ -95,13 +55,18 @@ class VmSupervisor {
   Result<std::vector<Message>> take_over();
   Result<bool> serve_starter();
   Result<void> keep(const Json& devices);
-  Result<void> launch(const Json& request);
-  Result<Process> start_qemu(const Json& request, int monitor, int output);
-  Result<QmpClient> wait_for_monitor(OwnedFd monitor, Process& qemu, Clock::time_point end);
+  Result<void> take_given(const Json& numbers);
+  Result<void> launch(const LaunchSpec& spec);
+  std::optional<Error> look_around(std::chrono::milliseconds pause);
+  Result<void> start_companions(const LaunchSpec& spec, int output);
+  Result<Process> start_qemu(const LaunchSpec& spec, int monitor, int output);
+  Result<QmpClient> wait_for_monitor(OwnedFd monitor, Clock::time_point end);
   Error explain_failure(Process& qemu, Error error);
   ProcessEnd reap(Process& qemu);
   void watch();
   void take_event();
+  void note_lost_companions();
+  void forget_companions_that_ended_with_qemu();
   VmEnd make_end(const ProcessEnd& end) const;
   void finish(VmEnd end);
 
@@ -110,11 +75,16 @@ class VmSupervisor {
   std::optional<OwnedFd> lock_;
   OwnedFd signals_;
   VmState state_;
-  Log log_;
+  QemuLog log_;
   std::optional<Process> qemu_;
   std::optional<QmpClient> monitor_;
   std::optional<QmpEvent> shutdown_;
   std::vector<OwnedFd> reservations_;
+  std::vector<GivenFile> given_;
+  Companions companions_;
+  Clock::time_point last_lost_;  // when the last of them ended
+  DiskNames disks_;
+  std::vector<Message> failures_;
 };
 
 Error runs_already(const std::string& name, const VmState& state) {
@@ -199,9 +169,14 @@ Result<bool> VmSupervisor::serve_starter() {
     done = keep(*devices);
   } else if (request->find("reservations") != nullptr) {
     std::ranges::move(starter_.take_descriptors(), std::back_inserter(reservations_));
+  } else if (const Json* numbers = request->find("given")) {
+    done = take_given(*numbers);
   } else if (const Json* launch_request = request->find("launch")) {
-    done = launch(*launch_request);
+    done = launch(launch_from_json(*launch_request));
     if (done) answer.set("qemu", *to_json(state_).find("qemu"));
+    Json failures = Json::array();
+    for (const Message& failure : failures_) failures.push_back(to_json(failure));
+    answer.set("failures", std::move(failures));
   } else {
     return false;
   }
@@ -227,21 +202,35 @@ Result<void> VmSupervisor::keep(const Json& devices) {
   return write_state(spec_.runtime_directory, state_);
 }
 
-Result<void> VmSupervisor::launch(const Json& request) {
-  const Json* limit = request.find("limit_ms");
-  const auto end = Clock::now() + std::chrono::milliseconds(
-                                      limit != nullptr ? limit->as_integer().value_or(0) : 0);
+Result<void> VmSupervisor::take_given(const Json& numbers) {
+  std::vector<OwnedFd> files = starter_.take_descriptors();
+  if (numbers.as_array() == nullptr || numbers.as_array()->size() != files.size()) {
+    return error_of(ErrorCode::Internal, {N_("The open files for QEMU did not all arrive")});
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto number = numbers.as_array()->at(i).as_integer().value_or(0);
+    given_.push_back({.number = static_cast<int>(number), .file = std::move(files[i])});
+  }
+  return {};
+}
+
+Result<void> VmSupervisor::launch(const LaunchSpec& spec) {
   std::array<int, 2> monitor{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, monitor.data()) != 0) {
     return system_error(errno, Message(N_("Could not make a connection to QEMU's monitor")));
   }
   OwnedFd ours(monitor[0]);
   OwnedFd theirs(monitor[1]);
-  OwnedFd output(TRY(log_.open(spec_.runtime_directory)));
-  qemu_ = TRY(start_qemu(request, theirs.get(), output.get()));
+  OwnedFd output = TRY(log_.open(spec_.runtime_directory));
+  disks_ = spec.disks;
+  TRY(start_companions(spec, output.get()));
+  const auto end = Clock::now() + spec.limit;
+  qemu_ = TRY(start_qemu(spec, theirs.get(), output.get()));
   theirs.reset();
   output.reset();
-  Result<QmpClient> client = wait_for_monitor(std::move(ours), *qemu_, end);
+  // A network's end that stayed open here would keep its device after QEMU's end.
+  given_.clear();
+  Result<QmpClient> client = wait_for_monitor(std::move(ours), end);
   Result<void> written;
   if (client) {
     state_.phase = VmPhase::Running;
@@ -250,32 +239,72 @@ Result<void> VmSupervisor::launch(const Json& request) {
   if (!client) return explain_failure(*qemu_, std::move(client).error());
   if (!written) return explain_failure(*qemu_, std::move(written).error());
   monitor_ = std::move(*client);
+  failures_ = pin_processors(*monitor_, static_cast<std::uint32_t>(qemu_->id()), spec.pin);
   return {};
 }
 
-Result<Process> VmSupervisor::start_qemu(const Json& request, int monitor, int output) {
-  ProcessSpec spec;
-  if (const Json* argv = request.find("argv"); argv != nullptr && argv->as_array() != nullptr) {
-    for (const Json& argument : *argv->as_array()) {
-      if (argument.as_string() != nullptr) spec.argv.push_back(*argument.as_string());
-    }
+// While something is waited for: takes what was printed, and tells why the start is to be given up.
+std::optional<Error> VmSupervisor::look_around(std::chrono::milliseconds pause) {
+  std::array<pollfd, 4> waiting{
+      {{.fd = log_.descriptor(), .events = POLLIN, .revents = 0},
+       {.fd = starter_.descriptor(), .events = POLLIN, .revents = 0},
+       {.fd = signals_.get(), .events = POLLIN, .revents = 0},
+       {.fd = qemu_ ? qemu_->descriptor() : -1, .events = POLLIN, .revents = 0}}};
+  if (::poll(waiting.data(), waiting.size(), static_cast<int>(pause.count())) <= 0) return {};
+  if (waiting[0].revents != 0) log_.drain();
+  // The starter says nothing while it waits: this is its end.
+  if (waiting[1].revents != 0 || waiting[2].revents != 0) {
+    return error_of(ErrorCode::Interrupted, {N_("The start of the VM was given up")});
   }
+  if (waiting[3].revents != 0) return error_of(ErrorCode::Io, {N_("QEMU ended at once")});
+  return {};
+}
+
+Result<void> VmSupervisor::start_companions(const LaunchSpec& spec, int output) {
+  if (spec.companions.empty()) return {};
+  for (const CompanionSpec& companion : spec.companions) {
+    TRY(companions_.start(companion, output, [this](const CompanionRecord& record) {
+      state_.companions.push_back(record);
+      return write_state(spec_.runtime_directory, state_);
+    }));
+  }
+  const auto end = Clock::now() + kCompanionPatience;
+  while (true) {
+    Result<bool> ready = companions_.all_listen();
+    if (ready && *ready) return {};
+    if (ready && Clock::now() >= end) {
+      ready = system_error(ETIMEDOUT, Message(N_("What the VM needs beside QEMU opens no socket")));
+    }
+    if (!ready) {
+      log_.drain();
+      Error error = std::move(ready).error();
+      const std::string words = log_.words();
+      if (!words.empty()) {
+        error.context.emplace_back(N_("Its last words: {words}"),
+                                   std::vector<Field>{{"words", words}});
+      }
+      return error;
+    }
+    if (auto reason = look_around(kCompanionPause)) return std::move(*reason);
+  }
+}
+
+Result<Process> VmSupervisor::start_qemu(const LaunchSpec& launch, int monitor, int output) {
+  ProcessSpec spec;
+  spec.argv = launch.argv;
   for (const std::string& argument :
        {std::string("-chardev"), format("socket,id=cleave-supervisor,fd={}", kMonitorNumber),
         std::string("-mon"), std::string("chardev=cleave-supervisor,mode=control")}) {
     spec.argv.push_back(argument);
   }
-  const Json* environment = request.find("environment");
-  if (environment != nullptr && environment->as_object() != nullptr) {
-    for (const auto& [name, value] : *environment->as_object()) {
-      if (value.as_string() != nullptr) spec.environment.emplace_back(name, *value.as_string());
-    }
-  }
+  spec.environment = launch.environment;
   spec.descriptors = {{1, output}, {2, output}, {kMonitorNumber, monitor}};
+  for (const GivenFile& given : given_) {
+    spec.descriptors.emplace_back(given.number, given.file.get());
+  }
   // QEMU keeps the reservations, too: it may outlive its supervisor.
-  for (const OwnedFd& reservation : reservations_) {
-    spec.descriptors.emplace_back(kFirstReservation + static_cast<int>(spec.descriptors.size()),
-                                  reservation.get());
+  for (std::size_t i = 0; i < reservations_.size(); ++i) {
+    spec.descriptors.emplace_back(kFirstReservation + static_cast<int>(i), reservations_[i].get());
   }
   spec.new_session = true;
   spec.record = [this](const ProcessIdentity& identity) {
@@ -294,34 +323,17 @@ Result<Process> VmSupervisor::start_qemu(const Json& request, int monitor, int o
   return started;
 }
 
-// Until QEMU greets. Its words are read meanwhile: a full pipe would stop it.
-Result<QmpClient> VmSupervisor::wait_for_monitor(OwnedFd monitor, Process& qemu,
-                                                 Clock::time_point end) {
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
-    std::array<pollfd, 5> waiting{{{.fd = monitor.get(), .events = POLLIN, .revents = 0},
-                                   {.fd = qemu.descriptor(), .events = POLLIN, .revents = 0},
-                                   {.fd = log_.descriptor(), .events = POLLIN, .revents = 0},
-                                   {.fd = starter_.descriptor(), .events = POLLIN, .revents = 0},
-                                   {.fd = signals_.get(), .events = POLLIN, .revents = 0}}};
-    const int count = ::poll(waiting.data(), waiting.size(),
-                             static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000)));
-    if (count == 0 && left <= 0) {
-      return system_error(ETIMEDOUT, Message(N_("QEMU's monitor did not answer")));
-    }
-    if (count <= 0) continue;
-    const auto ready = [&waiting](size_t index) { return waiting.at(index).revents != 0; };
-    if (ready(2)) log_.drain();
-    // The starter says nothing while it waits: this is its end.
-    if (ready(3) || ready(4)) {
-      return error_of(ErrorCode::Interrupted, {N_("The start of the VM was given up")});
-    }
-    if (ready(0)) {
-      return QmpClient::negotiate(std::move(monitor),
-                                  std::chrono::milliseconds(std::max<std::int64_t>(left, 1)));
-    }
-    if (ready(1)) return error_of(ErrorCode::Io, {N_("QEMU ended at once")});
-  }
+// Until QEMU answers. Its words are read meanwhile: a full pipe would stop it.
+Result<QmpClient> VmSupervisor::wait_for_monitor(OwnedFd monitor, Clock::time_point end) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+  std::optional<Error> reason;
+  Result<QmpClient> client = QmpClient::negotiate(
+      std::move(monitor), std::max(left, std::chrono::milliseconds(1)), [this, &reason] {
+        reason = look_around(std::chrono::milliseconds(0));
+        return reason.has_value();
+      });
+  if (!client && reason) return std::move(*reason);
+  return client;
 }
 
 // Ends QEMU if it still runs, and puts its own words into the error.
@@ -365,28 +377,39 @@ ProcessEnd VmSupervisor::reap(Process& qemu) {
 
 // Sleeps until QEMU has ended. Nothing wakes it up but what really happens.
 void VmSupervisor::watch() {
+  std::optional<Clock::time_point> kill_at;  // once it was asked to end
   while (true) {
-    std::array<pollfd, 5> waiting{
-        {{.fd = qemu_->descriptor(), .events = POLLIN, .revents = 0},
-         {.fd = monitor_ ? monitor_->descriptor() : -1, .events = POLLIN, .revents = 0},
-         {.fd = log_.descriptor(), .events = POLLIN, .revents = 0},
-         {.fd = starter_.is_open() ? starter_.descriptor() : -1, .events = POLLIN, .revents = 0},
-         {.fd = signals_.get(), .events = POLLIN, .revents = 0}}};
-    if (::poll(waiting.data(), waiting.size(), -1) < 0) continue;
-    const auto ready = [&waiting](size_t index) { return waiting.at(index).revents != 0; };
-    if (ready(2)) log_.drain();
-    if (ready(1)) take_event();
-    if (ready(3)) starter_.close();
-    if (ready(4)) {
+    std::vector<pollfd> waiting = {
+        {.fd = qemu_->descriptor(), .events = POLLIN, .revents = 0},
+        {.fd = monitor_ ? monitor_->descriptor() : -1, .events = POLLIN, .revents = 0},
+        {.fd = log_.descriptor(), .events = POLLIN, .revents = 0},
+        {.fd = starter_.is_open() ? starter_.descriptor() : -1, .events = POLLIN, .revents = 0},
+        {.fd = signals_.get(), .events = POLLIN, .revents = 0}};
+    companions_.add_to(waiting);
+    const int limit = kill_at ? milliseconds_until(*kill_at) : -1;
+    if (::poll(waiting.data(), waiting.size(), limit) < 0) continue;
+    if (waiting[2].revents != 0) log_.drain();
+    if (waiting[1].revents != 0) take_event();
+    if (waiting[3].revents != 0) starter_.close();
+    if (waiting[4].revents != 0) {
       signalfd_siginfo information{};
       const ssize_t count = ::read(signals_.get(), &information, sizeof(information));
       if (count > 0) (void)qemu_->send_signal(SIGTERM);
+      // One that was stopped could not obey.
+      if (count > 0) (void)qemu_->send_signal(SIGCONT);
+      if (count > 0 && !kill_at) kill_at = Clock::now() + kEndPatience;
     }
-    if (ready(0)) break;
+    if (waiting[0].revents != 0) break;
+    if (kill_at && Clock::now() >= *kill_at) {
+      (void)qemu_->send_signal(SIGKILL);
+      kill_at = Clock::now() + kEndPatience;  // a driver may hold it
+    }
+    note_lost_companions();
   }
   while (monitor_) take_event();
   const ProcessEnd end = reap(*qemu_);
   log_.drain();
+  forget_companions_that_ended_with_qemu();
   finish(make_end(end));
   if (starter_.is_open()) {
     (void)starter_.send(Json::object({{"end", to_json(*state_.end)}}));
@@ -394,13 +417,31 @@ void VmSupervisor::watch() {
 }
 
 void VmSupervisor::take_event() {
+  bool changed = false;
   Result<std::optional<QmpEvent>> event = monitor_->next_event(std::chrono::milliseconds(0));
   while (event && event->has_value()) {
+    changed = note_event(**event, disks_, state_) || changed;
     // The first one tells why; a second can follow when QEMU is asked again while it goes down.
     if ((*event)->name == "SHUTDOWN" && !shutdown_) shutdown_ = std::move(**event);
     event = monitor_->next_event(std::chrono::milliseconds(0));
   }
   if (!event) monitor_.reset();
+  if (changed) (void)write_state(spec_.runtime_directory, state_);
+}
+
+void VmSupervisor::note_lost_companions() {
+  const std::vector<LostCompanion> ended = companions_.take_ended();
+  if (ended.empty()) return;
+  std::ranges::copy(ended, std::back_inserter(state_.lost_companions));
+  last_lost_ = Clock::now();
+  (void)write_state(spec_.runtime_directory, state_);
+}
+
+// They end by themselves when QEMU lets go of them, which it may do some seconds before its own
+// end: the memory that VFIO has pinned is let go of in between.
+void VmSupervisor::forget_companions_that_ended_with_qemu() {
+  if (Clock::now() - last_lost_ > kCompanionFollows) return;
+  std::erase_if(state_.lost_companions, [](const LostCompanion& lost) { return lost.signal == 0; });
 }
 
 VmEnd VmSupervisor::make_end(const ProcessEnd& process) const {
@@ -429,6 +470,10 @@ VmEnd VmSupervisor::make_end(const ProcessEnd& process) const {
 // Sockets, vGPU, and only then the word that it is over: whoever kills us between finds a VM that
 // "runs" without a process, and does the rest.
 void VmSupervisor::finish(VmEnd end) {
+  companions_.end();
+  state_.companions.clear();
+  end.lost_companions = std::exchange(state_.lost_companions, {});
+  state_.disk_trouble.reset();
   remove_runtime_files(spec_.runtime_directory);
   reservations_.clear();
   if (state_.vgpu && give_back(*state_.vgpu)) state_.vgpu->created = false;

@@ -109,6 +109,14 @@ ProcessIdentity identity_from(const Json& json, std::string_view key) {
   return identity;
 }
 
+std::vector<Message> messages_from(const Json& json, std::string_view key) {
+  std::vector<Message> messages;
+  const Json* all = json.find(key);
+  if (all == nullptr || all->as_array() == nullptr) return messages;
+  for (const Json& each : *all->as_array()) messages.push_back(message_from_json(each));
+  return messages;
+}
+
 }  // namespace
 
 Result<Supervisor> Supervisor::start(const SupervisorSpec& spec) {
@@ -117,11 +125,7 @@ Result<Supervisor> Supervisor::start(const SupervisorSpec& spec) {
   Supervisor supervisor(std::move(ours));
   const Json ready = TRY(supervisor.answer());
   supervisor.identity_ = identity_from(ready, "supervisor");
-  if (const Json* cleaned = ready.find("cleaned"); cleaned != nullptr && cleaned->as_array()) {
-    for (const Json& each : *cleaned->as_array()) {
-      supervisor.cleaned_.push_back(message_from_json(each));
-    }
-  }
+  supervisor.cleaned_ = messages_from(ready, "cleaned");
   return supervisor;
 }
 
@@ -147,19 +151,27 @@ Result<void> Supervisor::keep_reservations(const std::vector<OwnedFd>& reservati
   return {};
 }
 
+Result<void> Supervisor::give(const std::vector<GivenFile>& files) {
+  std::vector<int> descriptors;
+  Json numbers = Json::array();
+  for (const GivenFile& each : files) {
+    descriptors.push_back(each.file.get());
+    numbers.push_back(each.number);
+  }
+  TRY(channel_.send(Json::object({{"given", std::move(numbers)}}), descriptors));
+  TRY(answer());
+  return {};
+}
+
 Result<LaunchedVm> Supervisor::launch(const LaunchSpec& spec) {
-  Json argv = Json::array();
-  for (const std::string& argument : spec.argv) argv.push_back(argument);
-  Json environment = Json::object();
-  for (const auto& [name, value] : spec.environment) environment.set(name, value);
-  TRY(channel_.send(Json::object({{"launch", Json::object({{"argv", std::move(argv)},
-                                                           {"environment", std::move(environment)},
-                                                           {"limit_ms", spec.limit.count()}})}})));
+  TRY(channel_.send(Json::object({{"launch", to_json(spec)}})));
   // The supervisor keeps the limit; here only its own death is waited for.
   const std::optional<Json> answer = TRY(channel_.receive(spec.limit + kPatience));
   if (!answer) return supervisor_gone();
   if (const Json* error = answer->find("error")) return error_from_json(*error);
-  return LaunchedVm{.qemu = identity_from(*answer, "qemu"), .supervisor = identity_};
+  return LaunchedVm{.qemu = identity_from(*answer, "qemu"),
+                    .supervisor = identity_,
+                    .failures = messages_from(*answer, "failures")};
 }
 
 Result<std::optional<VmEnd>> Supervisor::wait(std::chrono::milliseconds limit) {

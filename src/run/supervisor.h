@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "run/channel.h"
+#include "run/launch_spec.h"
 #include "run/process.h"
 #include "run/vm_state.h"
 
@@ -30,15 +31,16 @@ struct SupervisorSpec {
   std::string on_suspend{};                    // for the state
 };
 
-struct LaunchSpec {
-  std::vector<std::string> argv;
-  std::vector<std::pair<std::string, std::string>> environment{};  // replaces single variables
-  std::chrono::milliseconds limit = std::chrono::minutes(1);       // for QEMU's monitor to answer
+// An open file that QEMU gets under that number, and that the supervisor closes when it has.
+struct GivenFile {
+  int number = 0;
+  OwnedFd file;
 };
 
 struct LaunchedVm {
   ProcessIdentity qemu;
   ProcessIdentity supervisor;
+  std::vector<Message> failures{};  // what could not be done though the VM runs
 };
 
 class Supervisor {
@@ -60,6 +62,9 @@ class Supervisor {
   // Keeps reservations (reservation.h), or what else is open and is to last as long as the
   // supervisor or QEMU.
   Result<void> keep_reservations(const std::vector<OwnedFd>& reservations);
+
+  // At most JsonChannel::kMaximumDescriptors.
+  Result<void> give(const std::vector<GivenFile>& files);
 
   // Returns when QEMU's monitor has answered. If it does not, all is cleared away already and the
   // error carries QEMU's own words.

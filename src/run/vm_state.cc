@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "base/format.h"
 #include "base/text.h"
+#include "run/own_process.h"
 #include "run/picture.h"
 
 namespace cleave {
@@ -68,6 +70,57 @@ std::optional<ProcessIdentity> identity_of(const Json& json, std::string_view ke
                          .start_time = unsigned_of(*member, "start_time")};
 }
 
+Json to_json(const std::vector<LostCompanion>& lost) {
+  Json all = Json::array();
+  for (const LostCompanion& each : lost) {
+    all.push_back(Json::object(
+        {{"name", each.name}, {"exit_status", each.exit_status}, {"signal", each.signal}}));
+  }
+  return all;
+}
+
+std::vector<LostCompanion> lost_companions_of(const Json& json) {
+  std::vector<LostCompanion> lost;
+  const Json* all = json.find("lost_companions");
+  if (all == nullptr || all->as_array() == nullptr) return lost;
+  for (const Json& each : *all->as_array()) {
+    lost.push_back({.name = printable(each.text_of("name")),
+                    .exit_status = static_cast<int>(unsigned_of(each, "exit_status") & 0xffU),
+                    .signal = static_cast<int>(unsigned_of(each, "signal") & 0x7fU)});
+  }
+  return lost;
+}
+
+Json to_json(const std::vector<CompanionRecord>& companions) {
+  Json all = Json::array();
+  for (const CompanionRecord& each : companions) {
+    all.push_back(
+        Json::object({{"name", each.name},
+                      {"identity", to_json(std::optional<ProcessIdentity>(each.process))}}));
+  }
+  return all;
+}
+
+std::vector<CompanionRecord> companions_of(const Json& json) {
+  std::vector<CompanionRecord> companions;
+  const Json* all = json.find("companions");
+  if (all == nullptr || all->as_array() == nullptr) return companions;
+  for (const Json& each : *all->as_array()) {
+    const auto identity = identity_of(each, "identity");
+    if (!identity) continue;
+    companions.push_back({.name = printable(each.text_of("name")), .process = *identity});
+  }
+  return companions;
+}
+
+std::optional<DiskTrouble> disk_trouble_of(const Json& json) {
+  const Json* trouble = json.find("disk_trouble");
+  if (trouble == nullptr || trouble->as_object() == nullptr) return std::nullopt;
+  return DiskTrouble{.disk = printable(trouble->text_of("disk")),
+                     .reason = printable(trouble->text_of("reason")),
+                     .is_full = flag_of(*trouble, "is_full")};
+}
+
 // 0 or errno.
 int read_small_file(const std::string& path, size_t limit, std::string& content) {
   const OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -100,6 +153,9 @@ bool runs(const std::optional<ProcessIdentity>& identity) {
 void clear_away(const std::string& runtime_directory, VmObservation& observation) {
   VmState& state = observation.state;
   const bool unfinished = state.phase != VmPhase::Ended;
+  for (Message& ended : end_left_companions(std::exchange(state.companions, {}))) {
+    observation.cleaned.push_back(std::move(ended));
+  }
   remove_runtime_files(runtime_directory);
   bool vgpu_is_back = true;
   if (state.vgpu && state.vgpu->created) {
@@ -118,6 +174,7 @@ void clear_away(const std::string& runtime_directory, VmObservation& observation
   if (unfinished) {
     state.phase = VmPhase::Ended;
     state.end = VmEnd();
+    state.end->lost_companions = std::exchange(state.lost_companions, {});
     std::string log;
     (void)read_small_file(in(runtime_directory, kLogFile), kMaximumState * 4, log);
     state.end->last_words = last_words(log);
@@ -150,11 +207,13 @@ const char* status_name(VmStatus status) {
 }
 
 Json to_json(const VmEnd& end) {
-  return Json::object({{"kind", end_kind_name(end.kind)},
-                       {"exit_status", end.exit_status},
-                       {"signal", end.signal},
-                       {"shutdown_reason", end.shutdown_reason},
-                       {"last_words", end.last_words}});
+  Json json = Json::object({{"kind", end_kind_name(end.kind)},
+                            {"exit_status", end.exit_status},
+                            {"signal", end.signal},
+                            {"shutdown_reason", end.shutdown_reason},
+                            {"last_words", end.last_words}});
+  if (!end.lost_companions.empty()) json.set("lost_companions", to_json(end.lost_companions));
+  return json;
 }
 
 Result<VmEnd> end_from_json(const Json& json) {
@@ -166,6 +225,7 @@ Result<VmEnd> end_from_json(const Json& json) {
   end.signal = static_cast<int>(unsigned_of(json, "signal") & 0x7fU);
   end.shutdown_reason = printable(json.text_of("shutdown_reason"));
   end.last_words = printable(json.text_of("last_words"));
+  end.lost_companions = lost_companions_of(json);
   return end;
 }
 
@@ -189,6 +249,15 @@ Json to_json(const VmState& state) {
   }
   if (!state.way.empty()) json.set("way", state.way);
   if (!state.on_suspend.empty()) json.set("on_suspend", state.on_suspend);
+  if (!state.companions.empty()) json.set("companions", to_json(state.companions));
+  if (!state.lost_companions.empty()) {
+    json.set("lost_companions", to_json(state.lost_companions));
+  }
+  if (state.disk_trouble) {
+    json.set("disk_trouble", Json::object({{"disk", state.disk_trouble->disk},
+                                           {"reason", state.disk_trouble->reason},
+                                           {"is_full", state.disk_trouble->is_full}}));
+  }
   if (state.end) {
     json.set("end", to_json(*state.end));
   }
@@ -220,6 +289,9 @@ Result<VmState> state_from_json(const Json& json) {
   }
   state.way = printable(json.text_of("way"));
   state.on_suspend = printable(json.text_of("on_suspend"));
+  state.companions = companions_of(json);
+  state.lost_companions = lost_companions_of(json);
+  state.disk_trouble = disk_trouble_of(json);
   if (const Json* end = json.find("end")) {
     state.end = TRY(end_from_json(*end));
   }

@@ -38,18 +38,42 @@ enum class VmEndKind : std::uint8_t {
 };
 const char* end_kind_name(VmEndKind kind);
 
+// A process that the VM needed beside QEMU, and that ended while QEMU ran.
+struct LostCompanion {
+  std::string name;
+  int exit_status = 0;  // where it ended by itself
+  int signal = 0;       // that killed it, or 0
+
+  bool operator==(const LostCompanion&) const = default;
+};
+
 struct VmEnd {
   VmEndKind kind = VmEndKind::Unknown;
   int exit_status = 0;          // of QEMU, where it ended by itself
   int signal = 0;               // that killed QEMU, or 0
   std::string shutdown_reason;  // QMP's ShutdownCause, "guest-shutdown"; empty: not told
   std::string last_words;       // the end of QEMU's standard error, at most 4 KiB, printable
+  std::vector<LostCompanion> lost_companions{};  // before it
 };
 
 struct VgpuRecord {
   std::string uuid;
   std::string sysfs_path;  // /sys/bus/mdev/devices/UUID
   bool created = false;    // by this start: it is given back at the end
+};
+
+struct CompanionRecord {
+  std::string name;  // "swtpm"
+  ProcessIdentity process;
+};
+
+// Why the guest stands still: QEMU could not write to its disk.
+struct DiskTrouble {
+  std::string disk;    // its file, or QEMU's name of it
+  std::string reason;  // the system's own words
+  bool is_full = false;
+
+  bool operator==(const DiskTrouble&) const = default;
 };
 
 enum class VmPhase : std::uint8_t { Starting, Running, Ended };
@@ -66,6 +90,9 @@ struct VmState {
   // What decides about it when the host sleeps: its GPU's way, and on_suspend of its definition.
   std::string way;
   std::string on_suspend;
+  std::vector<CompanionRecord> companions;     // as long as they may run
+  std::vector<LostCompanion> lost_companions;  // of this run; afterwards they are in its end
+  std::optional<DiskTrouble> disk_trouble;     // until the guest goes on
   std::optional<VmEnd> end;
 };
 

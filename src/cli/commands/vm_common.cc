@@ -14,6 +14,18 @@ Json identity_json(const std::optional<ProcessIdentity>& identity) {
   return identity ? Json(identity->process_id) : Json();
 }
 
+Json trouble_json(const std::optional<DiskTrouble>& trouble) {
+  if (!trouble) return {};
+  return Json::object(
+      {{"disk", trouble->disk}, {"reason", trouble->reason}, {"is_full", trouble->is_full}});
+}
+
+Json lost_json(const std::vector<LostCompanion>& lost) {
+  Json names = Json::array();
+  for (const LostCompanion& companion : lost) names.push_back(companion.name);
+  return names;
+}
+
 }  // namespace
 
 std::string vm_argument(const CommandContext& context) {
@@ -59,6 +71,10 @@ Json report_json(const VmReport& report) {
   json.set("supervisor_process_id",
            report.seen.status == VmStatus::Running ? identity_json(state.supervisor) : Json());
   json.set("guest_status", report.guest_status.empty() ? Json() : Json(report.guest_status));
+  json.set("answers",
+           report.guest_status.empty() && !report.is_silent ? Json() : Json(!report.is_silent));
+  json.set("disk_trouble", trouble_json(state.disk_trouble));
+  json.set("lost_companions", lost_json(state.lost_companions));
   json.set("started_at", state.started_at == 0 ? Json() : Json(state.started_at));
   json.set("vgpu", state.vgpu ? Json(state.vgpu->uuid) : Json());
   Json devices = Json::array();
@@ -80,6 +96,7 @@ void tell_cleaned(const CommandContext& context, const std::vector<Message>& cle
 
 void tell_end(const CommandContext& context, const VmEnd& end) {
   context.say(end_sentence(end));
+  for (const LostCompanion& lost : end.lost_companions) context.warn(lost_sentence(lost));
   if (end.kind == VmEndKind::GuestShutdown || end.kind == VmEndKind::HostRequest) return;
   for (const std::string_view line : lines(end.last_words)) {
     context.say_text(format("  {}", line));

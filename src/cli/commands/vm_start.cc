@@ -155,6 +155,7 @@ Result<ExitStatus> run(CommandContext& context) {
   if (!foreground) context.print_json(started_json(started));
   context.say({N_("The VM {name} runs: QEMU is process {process}."),
                {{"name", started.name}, {"process", started.qemu.process_id}}});
+  for (const Message& failure : started.failures) context.warn(failure);
   tell_devices(context, started);
   tell_suspend(context, started);
   if (!started.serial_socket.empty()) {

@@ -7,6 +7,25 @@
 namespace cleave {
 namespace {
 
+void tell_trouble(const CommandContext& context, const VmReport& report) {
+  if (report.is_stopped) {
+    context.warn({N_("QEMU does not answer: a signal has stopped it (SIGSTOP). It goes on after: "
+                     "kill -CONT {process}"),
+                  {{"process", report.seen.state.qemu->process_id}}});
+  } else if (report.is_silent) {
+    context.warn({N_("QEMU does not answer: it is busy, or other programs have both of its "
+                     "monitors. “cleave vm stop {name}” ends it in any case."),
+                  {{"name", report.name}}});
+  }
+  if (report.seen.state.disk_trouble) {
+    context.warn(trouble_sentence(*report.seen.state.disk_trouble));
+    context.say(trouble_remedy(report.name));
+  }
+  for (const LostCompanion& lost : report.seen.state.lost_companions) {
+    context.warn(lost_sentence(lost));
+  }
+}
+
 Result<ExitStatus> run(CommandContext& context) {
   const VmEnvironment environment = TRY(this_vm_environment());
   const VmReport report = TRY(vm_status(environment, vm_argument(context), true));
@@ -45,6 +64,7 @@ Result<ExitStatus> run(CommandContext& context) {
   if (!report.guest_status.empty()) {
     context.say({N_("QEMU says of the guest: {status}"), {{"status", report.guest_status}}});
   }
+  tell_trouble(context, report);
   HostWriter* host = TRY(context.host());
   const SuspendPolicy policy = policy_of(report.seen.state, kernel_release(*host));
   context.say(suspend_sentence(report.name, policy.action));
