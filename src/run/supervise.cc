@@ -338,12 +338,12 @@ Result<QmpClient> VmSupervisor::wait_for_monitor(OwnedFd monitor, Clock::time_po
 
 // Ends QEMU if it still runs, and puts its own words into the error.
 Error VmSupervisor::explain_failure(Process& qemu, Error error) {
-  // It may be on its way out, with a last message: a moment before it is killed.
-  const bool closed_monitor = error.error_number == ECONNRESET || error.code == ErrorCode::Io;
-  const auto ended =
-      qemu.wait(closed_monitor && error.error_number != ETIMEDOUT ? std::chrono::milliseconds(2000)
-                                                                  : std::chrono::milliseconds(0));
-  const bool by_itself = ended && ended->has_value();
+  // It may be on its way out, with a last message: a moment before it is killed. What ends because
+  // it is not listened to any more has not ended by itself.
+  const bool closed_monitor = error.error_number == ECONNRESET ||
+                              (error.code == ErrorCode::Io && error.error_number != ETIMEDOUT);
+  const auto ended = qemu.wait(std::chrono::milliseconds(closed_monitor ? 2000 : 0));
+  const bool by_itself = closed_monitor && ended && ended->has_value();
   if (!by_itself) (void)qemu.send_signal(SIGKILL);
   const ProcessEnd end = reap(qemu);
   log_.drain();
@@ -471,6 +471,7 @@ VmEnd VmSupervisor::make_end(const ProcessEnd& process) const {
 // "runs" without a process, and does the rest.
 void VmSupervisor::finish(VmEnd end) {
   companions_.end();
+  log_.drain();
   state_.companions.clear();
   end.lost_companions = std::exchange(state_.lost_companions, {});
   state_.disk_trouble.reset();
