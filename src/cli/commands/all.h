@@ -29,6 +29,8 @@ extern const Command kVmStartCommand;
 extern const Command kVmStopCommand;
 extern const Command kVmKillCommand;
 extern const Command kVmGiveBackCommand;
+extern const Command kVmExportCommand;
+extern const Command kVmImportCommand;
 extern const Command kVmSchemaCommand;
 extern const Command kVmStatusCommand;
 extern const Command kVmScreenshotCommand;
