@@ -106,8 +106,8 @@ void describe_firmware(const HostReader& host, const VmEnvironment& environment,
 
 }  // namespace
 
-ExportHost describe_for_export(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
-                               std::vector<Message>& notes) {
+ExportHost describe_for_export(const HostReader& host, const VmEnvironment& environment,
+                               const Vm& vm, std::vector<Message>& notes) {
   ExportHost described;
   Result<DeviceChoice> choice = choose_devices(host, environment, vm);
   if (choice) {
@@ -115,9 +115,10 @@ ExportHost describe_for_export(const HostReader& host, const VmEnvironment& envi
     described.vgpu = vgpu_of(host, vm, choice->vgpu ? &*choice->vgpu : nullptr);
     if (choice->handover) described.pci_ids = ids_of(host, *choice->handover);
   } else {
-    notes.push_back({N_("The devices are those that the definition names, not those that this machine "
-                        "would give: {reason}"),
-                     {{"reason", english(choice.error())}}});
+    notes.push_back(
+        {N_("The devices are those that the definition names, not those that this machine "
+            "would give: {reason}"),
+         {{"reason", english(choice.error())}}});
     described.resources = resources_by_definition(vm);
     described.vgpu = vgpu_of(host, vm, nullptr);
   }

@@ -15,8 +15,8 @@ namespace cleave {
 
 // What this machine would give the VM, as far as it can tell; changes nothing. `notes` says what it
 // could not, and what stands in its place.
-ExportHost describe_for_export(const HostReader& host, const VmEnvironment& environment, const Vm& vm,
-                               std::vector<Message>& notes);
+ExportHost describe_for_export(const HostReader& host, const VmEnvironment& environment,
+                               const Vm& vm, std::vector<Message>& notes);
 
 // Writes the files, 0644, and returns their paths. Conflict if one is there, unless `replace`; then
 // none is written.

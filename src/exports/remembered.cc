@@ -15,7 +15,8 @@ std::string remembered_text(const Vm& vm) {
   kept.autostart = vm.autostart;
   kept.extra_arguments = vm.extra_arguments;
   std::string text;
-  for (const std::string_view line : lines(definition_tables_text(kept, WrittenKeys::All, {""}))) {
+  const std::string words = definition_tables_text(kept, WrittenKeys::All, {""});
+  for (const std::string_view line : lines(words)) {
     // Numbers and truths of an empty VM say nothing about this one.
     if (line.find(" = \"") == std::string_view::npos && !line.starts_with("extra_arguments")) {
       continue;
@@ -24,7 +25,7 @@ std::string remembered_text(const Vm& vm) {
     text += '\n';
   }
   const std::string tables =
-      definition_tables_text(vm, WrittenKeys::All, {"gpu", "device", "display", "sound"});
+      definition_tables_text(vm, WrittenKeys::All, {"gpu", "device", "display", "sound", "share"});
   return text + "\n" + tables;
 }
 

@@ -13,7 +13,8 @@ inline constexpr const char* kRememberedLine = "#= ";
 // The name space of the element in libvirt's <metadata>: a name, nothing is fetched from there.
 inline constexpr const char* kRememberedSpace = "urn:cleave:definition:1";
 
-// Keys without a table that no command line has, and the tables [gpu], [display] and [sound].
+// Keys without a table that no command line has, and the tables of the GPU, of
+// further devices, the display, the sound and the shares.
 std::string remembered_text(const Vm& vm);
 
 }  // namespace cleave

@@ -127,8 +127,7 @@ std::string command_part(const CommandLine& line) {
 std::string remembered_part(const Vm& vm) {
   std::string text = "\n# What QEMU is not told; `cleave vm import` takes it from here.\n";
   const std::string all =
-      remembered_text(vm) + "\n" +
-      definition_tables_text(vm, WrittenKeys::All, {"topology", "share", "network"});
+      remembered_text(vm) + "\n" + definition_tables_text(vm, WrittenKeys::All, {"topology"});
   for (const std::string_view line : lines(all)) {
     if (!line.empty()) text += kRememberedLine + std::string(line) + "\n";
   }

@@ -56,6 +56,16 @@ void order_disks(Vm& vm) {
   }
 }
 
+// A device of the host keeps all of the guest's memory where it is (vm/check_screen.cc).
+void take_balloon_away(Draft& draft) {
+  Vm& vm = draft.vm;
+  if (!vm.balloon || !vm.gpu || vm.gpu->way == "virtio-gpu") return;
+  vm.balloon = false;
+  draft.lose(0,
+             {N_("The memory balloon: with a device of the host the guest's memory stays where it "
+                 "is.")});
+}
+
 }  // namespace
 
 std::optional<ImportFormat> import_format_named(std::string_view name) {
@@ -81,6 +91,7 @@ Result<ImportedVm> import_vm(ImportFormat format, std::string_view text, std::st
       TRY(format == ImportFormat::Libvirt ? draft_from_libvirt(text) : draft_from_qemu(text));
   name_it(draft, name, fallback_name);
   order_disks(draft.vm);
+  take_balloon_away(draft);
   ImportedVm imported;
   imported.text = definition_text(draft.vm);
   imported.not_carried = std::move(draft.not_carried);

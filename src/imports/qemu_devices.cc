@@ -461,14 +461,14 @@ class QemuDevicesImport {
       vm_.guest = "linux";
     } else if (driver == "ivshmem-plain") {
       QemuArgument* memory = backend("object", value_of(options, "memdev"));
-      const auto size =
-          memory == nullptr
-              ? std::nullopt
-              : parse_qemu_size(value_of(split_options(memory->value, "qom-type"), "size"));
-      if (!size) return true;
+      if (memory == nullptr) return true;
+      const QemuOptions backing = split_options(memory->value, "qom-type");
+      const std::string_view written = value_of(backing, "size");
       // A number without a unit is bytes for an object, and mebibytes for -m.
-      const std::string_view written = value_of(split_options(memory->value, "qom-type"), "size");
-      vm_.looking_glass_bytes = parse_unsigned<std::uint64_t>(written).value_or(*size);
+      const auto bytes = parse_unsigned<std::uint64_t>(written);
+      const auto size = bytes ? bytes : parse_qemu_size(written);
+      if (!size) return true;
+      vm_.looking_glass_bytes = *size;
       memory->take();
     } else {
       return false;

@@ -32,7 +32,22 @@ bool is_same_device(const Vm::Device& seen, const Vm::Device& kept) {
   return seen.pci == kept.pci && seen.usb_ids == kept.usb_ids && seen.usb_port == kept.usb_port;
 }
 
+// Which of several devices is that of [gpu] the other program does not say.
+void sort_out_gpu(const Vm& kept, Vm& vm) {
+  if (!vm.gpu || vm.gpu->device.empty()) return;
+  const auto further = std::ranges::find(kept.devices, vm.gpu->device, &Vm::Device::pci);
+  if (further == kept.devices.end()) return;
+  vm.devices.push_back(*further);
+  vm.gpu.reset();
+  if (!kept.gpu || kept.gpu->device.empty()) return;
+  const auto gpu = std::ranges::find(vm.devices, kept.gpu->device, &Vm::Device::pci);
+  if (gpu == vm.devices.end()) return;
+  vm.gpu = kept.gpu;
+  vm.devices.erase(gpu);
+}
+
 void take_devices(const Vm& kept, Vm& vm) {
+  sort_out_gpu(kept, vm);
   if (vm.gpu && kept.gpu && is_same_gpu(*vm.gpu, *kept.gpu)) vm.gpu = kept.gpu;
   for (Vm::Device& device : vm.devices) {
     const auto same = std::ranges::find_if(
@@ -81,6 +96,8 @@ void apply_remembered(std::string_view toml, Draft& draft) {
   VmDefinition named = written;
   named.name.value = "remembered";
   named.name.position = {.line = 1, .column = 1};
+  named.cpus.value = draft.vm.cpus;
+  named.cpus.position = named.name.position;
   // Only these words: everything else the other program says itself.
   const CheckedDefinition checked = check_definition(named, "/");
   if (!checked.vm) return;

@@ -1,10 +1,12 @@
 // cleave vm export: a VM for another program.
+#include "app/vm_export.h"
+
 #include <filesystem>
 
 #include "app/vm.h"
-#include "app/vm_export.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vm_common.h"
+#include "cli/render/translate.h"
 
 namespace cleave {
 namespace {
@@ -16,9 +18,8 @@ Result<const ExportFormat*> wanted_format(const CommandContext& context) {
   for (const ExportFormat& format : all_export_formats()) {
     known += (known.empty() ? "" : ", ") + std::string(format.id);
   }
-  return error_of(ErrorCode::Malformed,
-                  {N_("{option} takes one of: {choices}"),
-                   {{"option", "--format"}, {"choices", known}}});
+  return error_of(ErrorCode::Malformed, {N_("{option} takes one of: {choices}"),
+                                         {{"option", "--format"}, {"choices", known}}});
 }
 
 Result<std::string> absolute_path(const std::string& path) {
@@ -56,7 +57,9 @@ Result<ExitStatus> run(CommandContext& context) {
   }
   Json lost = Json::array();
   for (const Message& message : not_carried) {
-    if (!context.wants_json()) context.warn(message);
+    if (!context.wants_json()) {
+      context.warn({N_("Not carried over: {what}"), {{"what", translate(message)}}});
+    }
     lost.push_back(english(message));
   }
   context.print_json(Json::object({{"schema", "cleave.vm-export/1"},
@@ -72,7 +75,8 @@ Result<ExitStatus> run(CommandContext& context) {
 const Command kVmExportCommand = {
     .name = "vm export",
     .summary = N_("Write a VM for libvirt, a shell, quickemu, Proxmox VE or KubeVirt"),
-    .options = {{"--format", "FORMAT", N_("libvirt (the default), script, quickemu, proxmox or kubevirt")},
+    .options = {{"--format", "FORMAT",
+                 N_("libvirt (the default), script, quickemu, proxmox or kubevirt")},
                 {"--output", "DIRECTORY", N_("Where the files go; - prints them")},
                 {"--force", nullptr, N_("Replace files that are there")}},
     .positionals = {{"NAME", N_("The VM's name, or its definition file")}},

@@ -16,21 +16,20 @@ constexpr std::chrono::seconds kPatience(10);
 Result<ImportFormat> wanted_format(const CommandContext& context, std::string_view text) {
   if (const auto named = context.arguments().get("--format")) {
     if (const auto format = import_format_named(*named)) return *format;
-    return error_of(ErrorCode::Malformed,
-                    {N_("{option} takes one of: {choices}"),
-                     {{"option", "--format"}, {"choices", "libvirt, qemu"}}});
+    return error_of(ErrorCode::Malformed, {N_("{option} takes one of: {choices}"),
+                                           {{"option", "--format"}, {"choices", "libvirt, qemu"}}});
   }
   if (const auto format = import_format_of(text)) return *format;
-  return error_of(ErrorCode::Malformed,
-                  {N_("This is neither libvirt's XML nor a command line of QEMU.")},
-                  {N_("`virsh dumpxml --inactive NAME` prints the one, `ps -ww -o args` the other.")});
+  return error_of(
+      ErrorCode::Malformed, {N_("This is neither libvirt's XML nor a command line of QEMU.")},
+      {N_("`virsh dumpxml --inactive NAME` prints the one, `ps -ww -o args` the other.")});
 }
 
 Json lost_json(const ImportedVm& imported) {
   Json lost = Json::array();
   for (const LostPart& part : imported.not_carried) {
-    lost.push_back(Json::object({{"line", part.line == 0 ? Json() : Json(part.line)},
-                                 {"text", english(part.message)}}));
+    lost.push_back(Json::object(
+        {{"line", part.line == 0 ? Json() : Json(part.line)}, {"text", english(part.message)}}));
   }
   return lost;
 }
@@ -39,11 +38,11 @@ void tell_lost(const CommandContext& context, const std::string& file, const Imp
   if (context.wants_json()) return;
   for (const LostPart& part : imported.not_carried) {
     if (part.line == 0) {
-      context.warn(part.message);
+      context.warn({N_("Not carried over: {what}"), {{"what", translate(part.message)}}});
       continue;
     }
-    context.warn({N_("{file}, line {line}: {problem}"),
-                  {{"file", file}, {"line", part.line}, {"problem", translate(part.message)}}});
+    context.warn({N_("{file}, line {line}: not carried over: {what}"),
+                  {{"file", file}, {"line", part.line}, {"what", translate(part.message)}}});
   }
 }
 
@@ -58,18 +57,16 @@ Result<ExitStatus> run(CommandContext& context) {
                     {N_("A name has letters, digits, dots, hyphens and underscores, at most 63.")});
   }
   const std::string_view base = std::string_view(file).substr(file.rfind('/') + 1);
-  const ImportedVm imported =
-      TRY(import_vm(format, text, name, base.substr(0, base.rfind('.'))));
+  const ImportedVm imported = TRY(import_vm(format, text, name, base.substr(0, base.rfind('.'))));
   HostWriter* host = TRY(context.host());
   const VmEnvironment environment = TRY(this_vm_environment());
   const std::string path = TRY(write_imported_vm(*host, environment, imported));
   tell_lost(context, file, imported);
-  context.print_json(
-      Json::object({{"schema", "cleave.vm-import/1"},
-                    {"name", imported.vm.name},
-                    {"file", path},
-                    {"format", format == ImportFormat::Libvirt ? "libvirt" : "qemu"},
-                    {"not_carried", lost_json(imported)}}));
+  context.print_json(Json::object({{"schema", "cleave.vm-import/1"},
+                                   {"name", imported.vm.name},
+                                   {"file", path},
+                                   {"format", format == ImportFormat::Libvirt ? "libvirt" : "qemu"},
+                                   {"not_carried", lost_json(imported)}}));
   context.say({N_("Wrote {path}"), {{"path", path}}});
   context.say({N_("Look through it, then: cleave vm check {name}"), {{"name", imported.vm.name}}});
   return ExitStatus::Done;
@@ -81,7 +78,8 @@ const Command kVmImportCommand = {
     .name = "vm import",
     .summary = N_("Make a VM of libvirt's XML, a command line of QEMU, or a script with one"),
     .options = {{"--name", "NAME", N_("The new VM's name; without it the one in the file")},
-                {"--format", "FORMAT", N_("libvirt or qemu; without it by what the file looks like")}},
+                {"--format", "FORMAT",
+                 N_("libvirt or qemu; without it by what the file looks like")}},
     .positionals = {{"FILE", N_("The file; - reads from standard input")}},
     .run = run,
 };
