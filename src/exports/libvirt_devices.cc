@@ -106,15 +106,26 @@ void write_network(const Vm::Network& network, XmlText& xml) {
   xml.element("mac", {{"address", network.mac}});
   if (is_bridge) xml.element("source", {{"bridge", network.bridge}});
   xml.element("model", {{"type", network.model}});
-  // Only passt can forward ports; SLIRP, which libvirt takes by itself, cannot be told.
-  if (!network.forwards.empty()) xml.element("backend", {{"type", "passt"}});
-  for (const Vm::Network::Forward& forward : network.forwards) {
-    xml.open("portForward", {{"proto", forward.protocol}, {"address", forward.address}});
-    xml.element("range", {{"start", std::to_string(forward.host_port)},
-                          {"to", std::to_string(forward.guest_port)}});
-    xml.close();
-  }
   xml.close();
+}
+
+// libvirt cannot tell SLIRP, behind which such a card is, to forward ports; QEMU is told itself.
+void write_networks(const Vm& vm, XmlText& xml, LibvirtDevices& devices) {
+  CommandLine line;
+  add_networks(vm, line);
+  for (std::size_t i = 0; i < vm.networks.size(); ++i) {
+    const Vm::Network& network = vm.networks[i];
+    if (network.forwards.empty()) {
+      write_network(network, xml);
+      continue;
+    }
+    const auto& arguments = line.groups[i].arguments;
+    devices.arguments.insert(devices.arguments.end(), arguments.begin(), arguments.end());
+    devices.not_carried.push_back({N_("libvirt does not know how to forward ports. The network "
+                                      "card {mac} is given to QEMU as "
+                                      "arguments, so that libvirt itself does not list it."),
+                                   {{"mac", network.mac}}});
+  }
 }
 
 // --- Screen -----------------------------------------------------------------------------------
@@ -375,7 +386,7 @@ void write_libvirt_devices(const Vm& vm, const ExportHost& host, XmlText& xml,
   xml.open("devices");
   if (vm.qemu.starts_with('/')) xml.element("emulator", {}, vm.qemu);
   write_disks(vm, xml, devices);
-  for (const Vm::Network& network : vm.networks) write_network(network, xml);
+  write_networks(vm, xml, devices);
   write_graphics(vm, host, xml, devices);
   write_video(vm, host, xml, devices);
   write_host_devices(vm, host, xml, devices);

@@ -27,8 +27,8 @@ struct QemuArguments {
   bool no_card = false;  // -vga none
 };
 
-// All: whatever has a counterpart. WithoutElement: what libvirt's XML cannot say (NVMe, sound over
-// virtio).
+// All: whatever has a counterpart. WithoutElement: what libvirt's XML cannot say (NVMe, forwarded
+// ports, sound over virtio).
 enum class QemuDevices : std::uint8_t { All, WithoutElement };
 
 // Devices with the drives, networks and channels behind them.

@@ -513,6 +513,7 @@ class QemuDevicesImport {
     const QemuOptions options = split_options(argument.value, "driver");
     const std::string_view driver = value_of(options, "driver");
     if (driver == "nvme") disk_device(argument, options);
+    network_device(argument, options);
     if (driver.starts_with("virtio-sound")) sound(argument, options);
   }
 
