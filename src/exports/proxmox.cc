@@ -17,7 +17,7 @@ class ProxmoxConfig {
   ProxmoxConfig(const Vm& vm, const ExportHost& host) : vm_(vm), host_(host) {}
 
   Exported write() {
-    system();
+    basics();
     firmware();
     disks();
     networks();
@@ -42,7 +42,7 @@ class ProxmoxConfig {
     arguments_.insert(arguments_.end(), group.arguments.begin(), group.arguments.end());
   }
 
-  void system() {
+  void basics() {
     // Only DNS names may be a VM's name there.
     line("name", replace_all(vm_.name, "_", "-"));
     line("machine", vm_.machine);

@@ -59,7 +59,7 @@ class DomainImport {
     vm().accelerator = domain_.attribute("type") == "kvm" ? "kvm" : "tcg";
     memory();
     processors();
-    system();
+    operating_system();
     features();
     cpu();
     clock();
@@ -128,7 +128,7 @@ class DomainImport {
     }
   }
 
-  void system() {
+  void operating_system() {
     const XmlElement& os = domain_.child("os");
     const std::string& machine = os.child("type").attribute("machine");
     const bool q35 = machine.find("q35") != std::string::npos;
