@@ -103,8 +103,8 @@ class RealBuild(unittest.TestCase):
         self.user.define("built", DEFINITION.format(name=name))
         self.user.run("vm", "start", "built")
         self.addCleanup(lambda: self.user.run("vm", "kill", "built", status=None))
-        status = self.user.json("vm", "status", "built")
-        print(status, flush=True)
+        status = self.user.json("vm", "status", "built")["vm"]
+        print(status["status"], status["guest_status"], flush=True)
         process = status["process_id"]
         self.assertTrue(os.readlink(f"/proc/{process}/exe").startswith(prefix))
         errors = self.user.run("qemu", "remove", name, status=3)[1]
