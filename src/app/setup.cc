@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <ranges>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "app/units.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "plan/early_binding.h"
 #include "plan/host_files.h"
 
 namespace cleave {
@@ -188,6 +190,15 @@ bool is_effective(const Facts& facts, const std::vector<std::string>& words) {
   return line != nullptr && words_to_add(line->text, words).empty();
 }
 
+// Around everything else: the images take the other files along, and at an undo their absence.
+void add_early_binding(const PreparedSetup& setup, std::vector<Change>& changes) {
+  EarlyBinding early = early_binding_changes(setup.preparation.initramfs_tool,
+                                             setup.preparation.early_devices, setup.texts);
+  std::ranges::move(early.last, std::back_inserter(changes));
+  changes.insert(changes.begin(), std::make_move_iterator(early.first.begin()),
+                 std::make_move_iterator(early.first.end()));
+}
+
 Result<Plan> plan_of(const HostReader& host, const PreparedSetup& setup,
                      const std::string& program) {
   Plan plan;
@@ -216,6 +227,7 @@ Result<Plan> plan_of(const HostReader& host, const PreparedSetup& setup,
   for (Change& change : kernel_hook_changes(host, program)) {
     plan.changes.push_back(std::move(change));
   }
+  add_early_binding(setup, plan.changes);
   return plan;
 }
 
@@ -311,7 +323,9 @@ Result<PreparedSetup> prepare_setup(const HostReader& host, Facts facts,
   const std::vector<std::string> wanted = words_of(setup.preparation.arguments);
   if (!wanted.empty()) TRY(check_loader(setup.loader, wanted, setup.facts->is_root));
   setup.texts = read_boot_texts(host, *setup.facts, setup.loader);
-  for (const std::string& path : host_file_paths()) read_into(host, path, setup.texts);
+  for (const auto& paths : {host_file_paths(), early_binding_paths()}) {
+    for (const std::string& path : paths) read_into(host, path, setup.texts);
+  }
   setup.waiting = waiting_words(setup.loader, wanted);
   setup.plan = TRY(plan_of(host, setup, request.program));
   return setup;

@@ -8,6 +8,7 @@
 #include "app/units.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "plan/early_binding.h"
 #include "ways/way.h"
 
 namespace cleave {
@@ -139,6 +140,11 @@ Result<PreparedTrial> prepare_trial(const HostReader& host, const PreparedSetup&
     return unsupported_trial(
         {N_("This system is not started by systemd, whose units would end the "
             "trial.")});
+  }
+  if (changes_initramfs(setup.plan.changes)) {
+    return unsupported_trial(
+        {N_("The initramfs is built anew, with which every entry of the boot menu starts: no "
+            "entry would be left as it is now, so no start can be tried.")});
   }
   const Loader* row = find_loader(setup.loader.writer);
   if (row == nullptr || row->try_arguments == nullptr) return no_trial(request);

@@ -32,6 +32,11 @@ void merge(Preparation& all, Preparation more) {
     });
     if (!there) all.lines.push_back(std::move(line));
   }
+  for (EarlyDevice& device : more.early_devices) {
+    if (std::ranges::find(all.early_devices, device) != all.early_devices.end()) continue;
+    all.early_devices.push_back(std::move(device));
+  }
+  if (all.initramfs_tool.empty()) all.initramfs_tool = std::move(more.initramfs_tool);
   all.vgpus_come_back = all.vgpus_come_back || more.vgpus_come_back;
   all.sees_to_suspends = all.sees_to_suspends || more.sees_to_suspends;
   for (Message& remark : more.remarks) all.remarks.push_back(std::move(remark));

@@ -33,9 +33,23 @@ struct HostLine {
   Message cost;
 };
 
+// A device that vfio-pci has from the start: no driver of the host may take it before.
+struct EarlyDevice {
+  std::string address;  // "0000:0b:00.0"; its twin elsewhere stays with the host
+  // What is at that address now. Another device there, after a change of the hardware, is left
+  // alone.
+  std::uint16_t vendor_id = 0;
+  std::uint16_t device_id = 0;
+
+  bool operator==(const EarlyDevice&) const = default;
+};
+
 struct Preparation {
   std::vector<KernelWord> arguments;
   std::vector<HostLine> lines;
+  // What is bound in the initramfs, and the tool that makes it (plan/early_binding.h); empty: none.
+  std::vector<EarlyDevice> early_devices = {};
+  std::string initramfs_tool = {};
   // vGPUs that are defined are to be there again after every start.
   bool vgpus_come_back = false;
   // Devices of the host are in VMs, which a suspend of the host has to spare.

@@ -8,6 +8,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "facts/boot_loader.h"
+#include "plan/early_binding.h"
 #include "plan/host_files.h"
 #include "ways/preparing.h"
 #include "ways/vfio_device.h"
@@ -230,32 +231,36 @@ HostLine bound_at_boot(const PciDevice& device, bool is_the_gpu) {
   return line;
 }
 
-// How the tools take the rule along. initramfs-tools copies all of /etc/udev/rules.d (hooks/udev);
-// dracut and mkinitcpio take what their settings name (95udev-rules/module-setup.sh, install/udev).
-Message in_initramfs(const Facts& facts, const std::string& driver) {
+// mkinitcpio without the directory of drop-ins (before 37) has one file of settings, which is the
+// person's. Images of systems that are made as a whole are not made here.
+std::string early_tool(const Facts& facts) {
   const InitramfsTool tool = find_initramfs_tool(facts);
-  const std::string rule = path_of(HostFile::Udev);
-  const std::vector<Field> fields = {{"driver", driver}, {"command", "sudo " + tool.command}};
-  if (tool.name == "initramfs-tools") {
-    return {N_("If the initramfs loads {driver}, the rule counts only after the initramfs is built "
-               "anew: {command}"),
-            fields};
+  const auto& marks = facts.boot.initramfs.marks;
+  const bool without_drop_ins = tool.name == "mkinitcpio" &&
+                                std::ranges::find(marks, "/etc/mkinitcpio.conf.d") == marks.end();
+  const bool usable = can_bind_early(tool.name) && !without_drop_ins;
+  return usable && facts.platform.image_based.empty() ? tool.name : std::string();
+}
+
+// The rule of udev alone comes too late where the initramfs loads the driver, and where a twin or
+// the processor's own graphics have the same one: udev looks at several devices at a time, and a
+// driver that is loaded for one of them takes all.
+void bind_early(const Facts& facts, const PciDevice& gpu, Preparation& all) {
+  all.initramfs_tool = early_tool(facts);
+  if (!all.initramfs_tool.empty()) {
+    for (const PciDevice* function : functions_of(facts, gpu)) {
+      all.early_devices.push_back({.address = to_text(function->address),
+                                   .vendor_id = function->vendor_id,
+                                   .device_id = function->device_id});
+    }
+    return;
   }
-  std::vector<Field> more = fields;
-  if (tool.name == "dracut") {
-    more.emplace_back("setting", format(R"(install_items+=" {} ")", rule));
-    more.emplace_back("file", "/etc/dracut.conf.d/cleave.conf");
-  } else if (tool.name == "mkinitcpio") {
-    more.emplace_back("setting", format("FILES+=({})", rule));
-    more.emplace_back("file", "/etc/mkinitcpio.conf");
-  } else {
-    return {N_("If the initramfs loads {driver}, that takes the GPU before the rule is read: keep "
-               "it out of the initramfs, or put {rule} into it."),
-            {{"driver", driver}, {"rule", rule}}};
-  }
-  return {N_("If the initramfs loads {driver}, the rule counts only once it is in there, too: put "
-             "{setting} into {file}, then: {command}"),
-          more};
+  const std::string driver = gpu.driver.value_or("");
+  if (driver.empty() || driver == "vfio-pci") return;
+  all.remarks.push_back(
+      {N_("If the initramfs loads {driver}, that takes the GPU before the rule is read: keep it "
+          "out of the initramfs, or put {rule} into it."),
+       {{"driver", driver}, {"rule", path_of(HostFile::Udev)}}});
 }
 
 Preparation binding(const Facts& facts, const PciDevice& gpu) {
@@ -267,8 +272,7 @@ Preparation binding(const Facts& facts, const PciDevice& gpu) {
   for (const PciDevice* function : functions_of(facts, gpu)) {
     all.lines.push_back(bound_at_boot(*function, function->address == gpu.address));
   }
-  const std::string driver = gpu.driver.value_or("");
-  if (!driver.empty() && driver != "vfio-pci") all.remarks.push_back(in_initramfs(facts, driver));
+  bind_early(facts, gpu, all);
   return all;
 }
 

@@ -144,10 +144,10 @@ InitramfsFacts read_initramfs(const HostReader& host) {
     }
     facts.images = {std::move(images), "/boot"};
   }
-  for (const char* path :
-       {"/etc/kernel/postinst.d/initramfs-tools", "/etc/kernel/postinst.d/dracut",
-        "/etc/initramfs-tools/initramfs.conf", "/etc/dracut.conf", "/etc/dracut.conf.d",
-        "/etc/mkinitcpio.conf", "/etc/mkinitcpio.d", "/etc/booster.yaml"}) {
+  for (const char* path : {"/etc/kernel/postinst.d/initramfs-tools",
+                           "/etc/kernel/postinst.d/dracut", "/etc/initramfs-tools/initramfs.conf",
+                           "/etc/dracut.conf", "/etc/dracut.conf.d", "/etc/mkinitcpio.conf",
+                           "/etc/mkinitcpio.conf.d", "/etc/mkinitcpio.d", "/etc/booster.yaml"}) {
     if (host.exists(path)) facts.marks.emplace_back(path);
   }
   return facts;

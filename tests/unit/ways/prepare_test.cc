@@ -490,6 +490,7 @@ TEST(PreparePassthrough, ABoundCardStaysBound) {
   ASSERT_TRUE(wanted.has_value()) << english(wanted.error());
   EXPECT_EQ(bindings(*wanted).size(), 2U);
   EXPECT_FALSE(joined(wanted->remarks).contains("initramfs"));
+  EXPECT_TRUE(wanted->early_devices.empty());  // nothing tells which tool makes the initramfs
 }
 
 // Graphics of a Ryzen processor: its USB controllers sit at the same place.
@@ -549,25 +550,38 @@ TEST(PreparePassthrough, IntegratedGraphicsAreNeverBoundAtBoot) {
   }
 }
 
-TEST(PreparePassthrough, TheInitramfsIsToldWithItsOwnTool) {
-  const std::string tools = "== /etc/initramfs-tools/initramfs.conf\nMODULES=most\n";
-  const Facts debian = composed("comet-lake-hybrid", tools + "== /usr/sbin/mkinitramfs\n\n");
-  const auto wanted = prepare(debian, "passthrough", "discrete", 1);
-  ASSERT_TRUE(wanted.has_value()) << english(wanted.error());
-  EXPECT_TRUE(joined(wanted->remarks).contains("sudo update-initramfs -u"))
-      << joined(wanted->remarks);
-  const auto fedora = prepare(composed("comet-lake-hybrid", "== /usr/bin/dracut\n\n"),
-                              "passthrough", "discrete", 1);
-  ASSERT_TRUE(fedora.has_value()) << english(fedora.error());
-  EXPECT_TRUE(joined(fedora->remarks).contains("/etc/dracut.conf.d/cleave.conf"));
-  EXPECT_TRUE(joined(fedora->remarks).contains("sudo dracut -f"));
-  const auto arch = prepare(composed("comet-lake-hybrid", "== /usr/bin/mkinitcpio\n\n"),
-                            "passthrough", "discrete", 1);
-  ASSERT_TRUE(arch.has_value()) << english(arch.error());
-  EXPECT_TRUE(joined(arch->remarks).contains("FILES+=(/etc/udev/rules.d/90-cleave.rules)"));
-  const auto unknown = prepare(machine("comet-lake-hybrid"), "passthrough", "discrete", 1);
-  ASSERT_TRUE(unknown.has_value()) << english(unknown.error());
-  EXPECT_TRUE(joined(unknown->remarks).contains("keep it out of the initramfs"));
+TEST(PreparePassthrough, TheInitramfsKeepsTheWholeCardWhateverMakesIt) {
+  const std::string drop_ins = "== /etc/mkinitcpio.conf.d/own.conf\n\n";
+  for (const auto& [tool, seen] : {std::pair{"initramfs-tools", "== /usr/sbin/mkinitramfs\n\n"},
+                                   {"dracut", "== /usr/bin/dracut\n\n"},
+                                   {"mkinitcpio", "== /usr/bin/mkinitcpio\n\n"}}) {
+    const auto wanted =
+        prepare(composed("amd-only", kTwin + drop_ins + seen), "passthrough", "discrete", 1);
+    ASSERT_TRUE(wanted.has_value()) << english(wanted.error());
+    EXPECT_EQ(wanted->initramfs_tool, tool);
+    EXPECT_EQ(wanted->early_devices, (std::vector<EarlyDevice>{{"0000:0b:00.0", 0x1002, 0x73ff},
+                                                               {"0000:0b:00.1", 0x1002, 0xab28}}));
+    EXPECT_FALSE(joined(wanted->remarks).contains("initramfs"));
+  }
+}
+
+TEST(PreparePassthrough, WhereTheInitramfsIsSomebodyElsesItIsSaid) {
+  for (const char* seen :
+       {"== /usr/bin/booster\n\n",
+        // Before its version 37, without a directory of drop-ins.
+        "== /usr/bin/mkinitcpio\n\n", "== /usr/bin/dracut\n\n== /run/ostree-booted\n\n", ""}) {
+    const auto wanted = prepare(composed("comet-lake-hybrid", seen), "passthrough", "discrete", 1);
+    ASSERT_TRUE(wanted.has_value()) << english(wanted.error());
+    EXPECT_TRUE(wanted->early_devices.empty()) << seen;
+    EXPECT_TRUE(joined(wanted->remarks).contains("keep it out of the initramfs")) << seen;
+  }
+}
+
+TEST(PreparePassthrough, ACardThatTheHostShowsItsScreenOnIsNotBoundEarly) {
+  const Facts facts = composed("amd-only", std::string(kTwin) + "== /usr/sbin/mkinitramfs\n\n");
+  const auto first = prepare(facts, "passthrough", "discrete", 0);
+  ASSERT_TRUE(first.has_value()) << english(first.error());
+  EXPECT_TRUE(first->early_devices.empty());
 }
 
 TEST(PreparePassthrough, AKernelThatLeavesTheGpuOutIsAReasonNotAPlan) {
