@@ -14,6 +14,7 @@ namespace {
 // PCI Code and ID Assignment Specification 1.11, 1.1.
 constexpr std::uint32_t kStorage = 0x01;
 constexpr std::uint32_t kNetwork = 0x02;
+constexpr std::uint32_t kMultimedia = 0x04;        // 0401h, 0403h: sound
 constexpr std::uint32_t kSystemPeripheral = 0x08;  // 0805h: SD hosts
 constexpr std::uint32_t kSerialBus = 0x0C;         // USB, FireWire, Fibre Channel, I2C
 constexpr std::uint32_t kWireless = 0x0D;
@@ -41,6 +42,7 @@ bool may_have_networks(const PciDevice& device) {
 bool may_have_keyboards(const PciDevice& device) {
   return is_of(device, {kSerialBus, kSignalProcessing});
 }
+bool may_have_sound(const PciDevice& device) { return is_of(device, {kMultimedia, kSerialBus}); }
 // USB Defined Class Codes: sound, HID, printers, smart cards, video.
 bool is_neither_disk_nor_network(const UsbInterface& interface) {
   constexpr std::array<std::uint8_t, 5> kOthers = {0x01, 0x03, 0x07, 0x0B, 0x0E};
@@ -52,6 +54,12 @@ bool may_have_disks(const UsbDevice& device) {
 }
 bool may_have_networks(const UsbDevice& device) { return may_have_disks(device); }
 bool may_have_keyboards(const UsbDevice& /*device*/) { return true; }
+bool may_have_sound(const UsbDevice& device) {
+  constexpr std::uint8_t kAudio = 0x01;  // USB Defined Class Codes
+  return device.interfaces.empty() ||
+         std::ranges::find(device.interfaces, kAudio, &UsbInterface::class_code) !=
+             device.interfaces.end();
+}
 
 // What could not be read; what nobody looked for is unknown, too.
 template <typename T>
@@ -214,6 +222,31 @@ void look_at_keyboards(const Facts& facts, const Device& device, Reasons& reason
   }
 }
 
+// A desktop's sound server keeps cards open for a while, or for good: that alone keeps nothing
+// from a VM. What plays stops.
+template <typename Device>
+void look_at_sounds(const Facts& facts, const Device& device, Reasons& reasons) {
+  const Fact<std::vector<SoundUse>>& sounds = facts.host_uses.sounds;
+  if (const auto unread = unread_in(sounds, "/sys/class/sound")) {
+    if (may_have_sound(device)) reasons.add_unread(*unread);
+    return;
+  }
+  std::vector<std::string> running;
+  std::vector<std::string> open;
+  for (const SoundUse& use : sounds.value_or({})) {
+    if (!is_below(device, use.above, use.usb_above)) continue;
+    add_place(use.running ? running : open, use.program);
+  }
+  std::erase_if(open, [&](const std::string& program) {
+    return std::ranges::find(running, program) != running.end();
+  });
+  reasons.add_places(DeviceSafety::InUse, N_("Sound is played or recorded on it: {places}."),
+                     running);
+  reasons.add_places(DeviceSafety::Free,
+                     N_("Its sound is kept open, and nothing is played or recorded: {places}."),
+                     open);
+}
+
 }  // namespace
 
 const char* device_safety_name(DeviceSafety safety) {
@@ -236,6 +269,7 @@ DeviceSafetyReport device_safety(const Facts& facts, const PciDevice& device) {
   look_at_networks(facts, device, reasons);
   look_at_displays(facts, device, reasons);
   look_at_keyboards(facts, device, reasons);
+  look_at_sounds(facts, device, reasons);
   return reasons.take();
 }
 
@@ -244,6 +278,7 @@ DeviceSafetyReport device_safety(const Facts& facts, const UsbDevice& device) {
   look_at_disks(facts, device, reasons);
   look_at_networks(facts, device, reasons);
   look_at_keyboards(facts, device, reasons);
+  look_at_sounds(facts, device, reasons);
   return reasons.take();
 }
 

@@ -12,7 +12,7 @@ namespace cleave {
 
 // In the order of what it takes to give the device away.
 enum class DeviceSafety : std::uint8_t {
-  Free,       // nothing of the host's is seen on it
+  Free,       // nothing of the host's is seen on it that would stop
   InUse,      // something of the host's stops, which a person can stop before
   Unknown,    // what the host uses could not be read: it may be anything
   Essential,  // the host does not run on, or nobody reaches it any more
@@ -26,7 +26,7 @@ struct SafetyReason {
 
 struct DeviceSafetyReport {
   DeviceSafety safety = DeviceSafety::Free;  // the worst of the reasons
-  std::vector<SafetyReason> reasons;         // worst first; none: free
+  std::vector<SafetyReason> reasons;         // worst first; none, or all of them Free: free
 };
 
 // Looks at facts.host_uses (read_device_facts), at the displays and at the GPUs. What goes along

@@ -104,6 +104,24 @@ bool is_keyboard(std::string_view events, std::string_view keys) {
   return (lowest_bits(events) & kKeyEvents) != 0 && (lowest_bits(keys) & kFirstKeys) == kFirstKeys;
 }
 
+std::optional<SoundStatus> parse_sound_status(std::string_view text) {
+  // sound/core/pcm.c, snd_pcm_substream_proc_status_read: "closed", or lines of "name : value";
+  // what is left in the buffer of a stream that ends still plays (DRAINING).
+  std::optional<SoundStatus> status;
+  for (const std::string_view line : lines(text)) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    const std::string_view name = trim(line.substr(0, colon));
+    const std::string_view value = trim(line.substr(colon + 1));
+    if (name == "state")
+      status = {.process_id = 0, .running = value == "RUNNING" || value == "DRAINING"};
+    if (name == "owner_pid" && status) {
+      status->process_id = parse_unsigned<std::uint32_t>(value).value_or(0);
+    }
+  }
+  return status;
+}
+
 DevicesAbove devices_in_path(std::string_view path) {
   DevicesAbove devices;
   for (const std::string_view part : split(path, '/')) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -56,10 +57,22 @@ struct Keyboard {
   bool operator==(const Keyboard&) const = default;
 };
 
+// A stream of a sound card that a process has open.
+struct SoundUse {
+  std::string stream;   // "pcmC0D3p": card 0, device 3, playback
+  std::string program;  // "pipewire (1234)"
+  DevicesAbove above;
+  bool running = false;  // it plays or records; else it is only kept open
+  UsbAbove usb_above = {};
+
+  bool operator==(const SoundUse&) const = default;
+};
+
 struct HostUses {
   Fact<std::vector<DiskUse>> disks;
   Fact<std::vector<NetworkUse>> networks;
   Fact<std::vector<Keyboard>> keyboards;
+  Fact<std::vector<SoundUse>> sounds;
 };
 
 // --- what the readers find in texts of the kernel
@@ -93,6 +106,15 @@ std::set<std::string> default_routes(std::string_view ipv4, std::string_view ipv
 // Whether these capabilities of an input device (its files capabilities/ev and capabilities/key)
 // are a keyboard's.
 bool is_keyboard(std::string_view events, std::string_view keys);
+
+// /proc/asound/card0/pcm3p/sub0/status; empty: nobody has it open.
+struct SoundStatus {
+  std::uint32_t process_id = 0;  // 0: not one that is to be seen from here
+  bool running = false;
+
+  bool operator==(const SoundStatus&) const = default;
+};
+std::optional<SoundStatus> parse_sound_status(std::string_view text);
 
 // The PCI devices in a path of sysfs.
 DevicesAbove devices_in_path(std::string_view path);

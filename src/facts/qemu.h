@@ -85,6 +85,9 @@ struct QemuFacts {
   // Packages that QEMU draws with; unreadable where the distribution's list is not understood.
   Fact<std::string> virglrenderer;  // "1.1.0-2"
   Fact<std::string> mesa;
+  // virgl_render_server's path, which draws a guest's Vulkan; unreadable: not where virglrenderer
+  // usually has it.
+  Fact<std::string> render_server;
 };
 
 // --- What is asked, and how the answers are understood. All answers are untrusted.

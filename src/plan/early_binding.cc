@@ -27,9 +27,9 @@ constexpr std::string_view kCall = "give_to_vfio ";
 constexpr const char* kScript =
     R"(#!/bin/sh
 # Written by `cleave setup`, removed by `cleave setup --undo`.
-# Keeps devices for vfio-pci, by address, before a driver of the host can take them. A device that has a
-# driver already, or other ids than it had, is left alone. {0} on the kernel's
-# command line switches this off.
+# Keeps devices for vfio-pci, by address, before a driver of the host can take them.
+# A device that has a driver already, or other ids than it had, is left alone.
+# {0} on the kernel's command line switches this off.
 [ "$1" = prereqs ] && exit 0
 read -r line < /proc/cmdline || exit 0
 case " $line " in *" {0} "*) exit 0 ;; esac
@@ -39,7 +39,10 @@ give_to_vfio() {{
   [ -e "$device/driver_override" ] && [ ! -e "$device/driver" ] || return 0
   read -r vendor < "$device/vendor" && read -r model < "$device/device" || return 0
   [ "$vendor" = "$2" ] && [ "$model" = "$3" ] || return 0
-  {{ echo vfio-pci > "$device/driver_override"; echo "$1" > /sys/bus/pci/drivers_probe; }} 2> /dev/null
+  {{
+    echo vfio-pci > "$device/driver_override"
+    echo "$1" > /sys/bus/pci/drivers_probe
+  }} 2> /dev/null
 }}
 
 {1}exit 0

@@ -183,8 +183,10 @@ class Text {
   // The state, and the worst reason for it.
   std::string said_of(const WholeDevice& whole) {
     const std::string state = state_text(whole.state, whole.users, whole.users_complete);
-    const bool has_reason = whole.state != DeviceState::Free && whole.state != DeviceState::Used &&
-                            !whole.reasons.empty();
+    if (whole.state == DeviceState::Used || whole.reasons.empty()) return state;
+    // What is told of a free device is no reason for something else.
+    const bool told = whole.reasons.front().reason.safety == DeviceSafety::Free;
+    const bool has_reason = !told || whole.state == DeviceState::Free;
     return has_reason ? state + ": " + reason_text(whole, whole.reasons.front()) : state;
   }
 

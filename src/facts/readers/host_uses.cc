@@ -1,5 +1,6 @@
 // What the host uses its devices for: networks from /sys/class/net and the tables of routes,
-// keyboards from /sys/class/input; disks are in host_disks.cc.
+// keyboards from /sys/class/input, sound from /sys/class/sound and /proc/asound; disks are in
+// host_disks.cc.
 #include "facts/readers/host_uses.h"
 
 #include <algorithm>
@@ -12,6 +13,7 @@ namespace {
 
 const std::string kNet = "/sys/class/net";
 const std::string kInput = "/sys/class/input";
+const std::string kSound = "/sys/class/sound";
 
 // A VLAN on a bond on a bridge are three.
 constexpr int kDeepest = 8;
@@ -126,12 +128,68 @@ Fact<std::vector<Keyboard>> read_keyboards(const HostReader& host) {
   return {std::move(keyboards), kInput};
 }
 
+// --- sound
+
+// "pcmC0D3p" → "/proc/asound/card0/pcm3p" (sound/core/pcm.c: snd_pcm_dev_register,
+// snd_pcm_stream_proc_init); empty for timers, controls, MIDI.
+std::string proc_directory(std::string_view name) {
+  constexpr std::string_view kStart = "pcmC";
+  const std::size_t device = name.find('D');
+  if (!name.starts_with(kStart) || device == std::string_view::npos) return {};
+  const std::string card(name.substr(kStart.size(), device - kStart.size()));
+  return "/proc/asound/card" + card + "/pcm" + std::string(name.substr(device + 1));
+}
+
+std::string program_of(const HostReader& host, std::uint32_t process_id) {
+  const std::string number = std::to_string(process_id);
+  const Fact<std::string> name = read_text_fact(host, "/proc/" + number + "/comm");
+  return printable(name.value_or("?")) + " (" + number + ")";
+}
+
+// What one stream is open for, of all that can play on it at once.
+Result<void> add_streams(const HostReader& host, const std::string& name,
+                         const std::string& directory, std::vector<SoundUse>& uses) {
+  const std::string real = TRY(host.real_path(join_path(kSound, name)));
+  const std::vector<std::string> parts = TRY(host.list_directory(directory));
+  for (const std::string& part : parts) {
+    if (!part.starts_with("sub") || uses.size() >= kMostThings) continue;
+    const std::string text = TRY(host.read_file(join_path(directory, part) + "/status"));
+    const auto status = parse_sound_status(text);
+    if (!status) continue;
+    uses.push_back({.stream = name,
+                    .program = program_of(host, status->process_id),
+                    .above = devices_in_path(real),
+                    .running = status->running,
+                    .usb_above = usb_devices_in_path(real)});
+  }
+  return {};
+}
+
+// Kernels without the directory have no sound. One without the files of /proc (built without
+// SND_VERBOSE_PROCFS) does not tell.
+Fact<std::vector<SoundUse>> read_sounds(const HostReader& host) {
+  std::vector<SoundUse> uses;
+  const auto names = host.list_directory(kSound);
+  if (!names) {
+    if (names.error().code == ErrorCode::NotFound) return {std::move(uses), kSound};
+    return unreadable(kSound, names.error());
+  }
+  for (const std::string& name : *names) {
+    const std::string directory = proc_directory(name);
+    if (directory.empty()) continue;
+    const auto added = add_streams(host, name, directory, uses);
+    if (!added) return unreadable(directory, added.error());
+  }
+  return {std::move(uses), kSound};
+}
+
 }  // namespace
 
 HostUses read_host_uses(const HostReader& host) {
   return {.disks = read_host_disks(host),
           .networks = read_networks(host),
-          .keyboards = read_keyboards(host)};
+          .keyboards = read_keyboards(host),
+          .sounds = read_sounds(host)};
 }
 
 }  // namespace cleave

@@ -191,7 +191,10 @@ QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept
   QemuFacts facts;
   facts.programs = search.found();
   // What QEMU draws with matters only to who has one.
-  if (facts.programs.is_known()) read_packages(host, facts);
+  if (facts.programs.is_known()) {
+    read_packages(host, facts);
+    facts.render_server = read_render_server(host);
+  }
   return facts;
 }
 

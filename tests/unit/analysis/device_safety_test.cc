@@ -37,7 +37,8 @@ class DeviceSafetyTest : public ::testing::Test {
     facts_.drm_cards = {std::vector<DrmCard>(), "/sys/class/drm"};
     facts_.host_uses = {.disks = {std::vector<DiskUse>(), "mountinfo"},
                         .networks = {std::vector<NetworkUse>(), "net"},
-                        .keyboards = {std::vector<Keyboard>(), "input"}};
+                        .keyboards = {std::vector<Keyboard>(), "input"},
+                        .sounds = {std::vector<SoundUse>(), "sound"}};
   }
 
   DeviceSafetyReport report(const PciAddress& address) {
@@ -173,11 +174,14 @@ TEST_F(DeviceSafetyTest, TheOnlyKeyboardIsEssentialUnlessThereIsAnotherOnPs2) {
 
 TEST_F(DeviceSafetyTest, AMachineThatNeverToldIsUnknownWhereItMatters) {
   const Unreadable not_captured{.path = "/proc/self/mountinfo", .why = "not captured"};
-  facts_.host_uses = {.disks = not_captured, .networks = not_captured, .keyboards = not_captured};
-  for (const PciAddress& address : {kDisk, kUsb, kWired, kWireless}) {
+  facts_.host_uses = {.disks = not_captured,
+                      .networks = not_captured,
+                      .keyboards = not_captured,
+                      .sounds = not_captured};
+  for (const PciAddress& address : {kDisk, kUsb, kWired, kWireless, kSound}) {
     EXPECT_EQ(safety(address), DeviceSafety::Unknown) << to_text(address);
   }
-  EXPECT_EQ(safety(kSound), DeviceSafety::Free);
+  EXPECT_EQ(safety(kOtherGpu), DeviceSafety::Free);
 }
 
 TEST_F(DeviceSafetyTest, WhatNobodyLookedForIsUnknownToo) {
@@ -229,6 +233,47 @@ TEST_F(DeviceSafetyTest, WhatNobodyCouldReadMakesAUsbDeviceUnknown) {
   UsbDevice device;
   device.port = "1-3";
   EXPECT_EQ(device_safety(facts_, device).safety, DeviceSafety::Unknown);
+}
+
+// --- sound
+
+TEST_F(DeviceSafetyTest, SoundThatPlaysIsInUseAndSoundThatIsKeptOpenIsTold) {
+  const SoundUse kept{.stream = "pcmC0D0p", .program = "pipewire (77)", .above = {kSound}};
+  SoundUse plays = kept;
+  plays.stream = "pcmC0D3p";
+  plays.program = "mpv (99)";
+  plays.running = true;
+  facts_.host_uses.sounds = {std::vector{kept}, "sound"};
+  EXPECT_EQ(safety(kSound), DeviceSafety::Free);
+  EXPECT_EQ(first_reason(kSound),
+            "Its sound is kept open, and nothing is played or recorded: pipewire (77).");
+  EXPECT_TRUE(report(kUsb).reasons.empty());
+  facts_.host_uses.sounds = {std::vector{kept, plays}, "sound"};
+  EXPECT_EQ(safety(kSound), DeviceSafety::InUse);
+  EXPECT_EQ(first_reason(kSound), "Sound is played or recorded on it: mpv (99).");
+  EXPECT_EQ(report(kSound).reasons.size(), 2U);
+}
+
+TEST_F(DeviceSafetyTest, AHeadsetThatPlaysIsInUseAndItsNeighbourIsFree) {
+  facts_.host_uses.sounds = {std::vector<SoundUse>{{.stream = "pcmC1D0p",
+                                                    .program = "mpv (99)",
+                                                    .above = {kUsb},
+                                                    .running = true,
+                                                    .usb_above = {"1-2", "1-2.3"}}},
+                             "sound"};
+  UsbDevice headset;
+  headset.port = "1-2.3";
+  EXPECT_EQ(device_safety(facts_, headset).safety, DeviceSafety::InUse);
+  UsbDevice neighbour;
+  neighbour.port = "1-2.4";
+  EXPECT_EQ(device_safety(facts_, neighbour).safety, DeviceSafety::Free);
+}
+
+TEST_F(DeviceSafetyTest, SoundThatCannotBeSeenIsUnknownWhereThereMayBeSome) {
+  facts_.host_uses.sounds = Unreadable{"/proc/asound/card0/pcm0p", "no such file"};
+  EXPECT_EQ(safety(kSound), DeviceSafety::Unknown);
+  EXPECT_EQ(safety(kUsb), DeviceSafety::Unknown);  // headsets
+  EXPECT_EQ(safety(kDisk), DeviceSafety::Free);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ void set_programs(Facts& facts, std::vector<QemuProgram> programs) {
   facts.qemu.programs = known(std::move(programs), "/usr/bin");
   facts.qemu.virglrenderer = known<std::string>("1.3.0-1", "/var/lib/dpkg/status");
   facts.qemu.mesa = known<std::string>("25.0.7-2", "/var/lib/dpkg/status");
+  facts.qemu.render_server = known<std::string>("/usr/libexec/virgl_render_server", "libexec");
 }
 
 void set_abilities(Facts& facts, const QemuAbilities& abilities) {
@@ -59,6 +60,10 @@ Change with(const std::function<void(Facts&, QemuAbilities&)>& change) {
 
 Change library(Fact<std::string> version) {
   return with([version](Facts& f, QemuAbilities&) { f.qemu.virglrenderer = version; });
+}
+
+Change render_server(Fact<std::string> path) {
+  return with([path](Facts& f, QemuAbilities&) { f.qemu.render_server = path; });
 }
 
 Change driver(const char* name, const char* library_version) {
@@ -189,6 +194,13 @@ std::vector<Case> drawing_cases() {
          f.qemu.virglrenderer = kClosed;
        }},
       {"virtio_gpu.venus", kUnknown, "an unknown kernel", kernel(kClosed)},
+      {"virtio_gpu.venus", kFail, "a package without its render server", render_server(kClosed)},
+      {"virtio_gpu.venus", kUnknown, "a render server that nobody looked for", render_server({})},
+      {"virtio_gpu.venus", kUnknown, "a library and a render server of one's own",
+       [](Facts& f) {
+         render_server(kClosed)(f);
+         f.qemu.virglrenderer = {Absent{}, "status"};
+       }},
       {"virtio_gpu.venus", kUnknown, "not asked",
        [](Facts& f) {
          good(f);

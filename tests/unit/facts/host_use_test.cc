@@ -276,6 +276,43 @@ TEST_F(HostUseTest, KeyboardsHaveLetters) {
   EXPECT_EQ(keyboards[1], (Keyboard{.name = "A keyboard", .above = {kUsb}, .usb_above = {"1-3"}}));
 }
 
+TEST_F(HostUseTest, SoundIsOfTheCardThatAProcessHasOpen) {
+  EXPECT_TRUE(read_host_uses(host_).sounds.is_known());  // a kernel without sound
+  const std::string card = "pci0000:00/0000:00:14.0/0000:03:00.0/sound/card1";
+  for (const char* name : {"pcmC1D0p", "pcmC1D3p", "pcmC1D0c", "controlC1"}) {
+    host_.add_directory("/sys/devices/" + card + "/" + name);
+    host_.add_link("/sys/class/sound/" + std::string(name), "../../devices/" + card + "/" + name);
+  }
+  host_.add_file("/proc/asound/card1/pcm0p/sub0/status", "closed\n");
+  host_.add_file("/proc/asound/card1/pcm0c/sub0/status",
+                 "state: PREPARED\nowner_pid   : 77\ntrigger_time: 0.000000000\n");
+  host_.add_file("/proc/asound/card1/pcm3p/sub0/status", "state: RUNNING\nowner_pid   : 99\n");
+  host_.add_file("/proc/77/comm", "pipewire\n");
+  const auto sounds = read_host_uses(host_).sounds;
+  ASSERT_TRUE(sounds.is_known());
+  EXPECT_EQ(*sounds.value(),
+            (std::vector<SoundUse>{{"pcmC1D0c", "pipewire (77)", {kUsb, kFirst}, false},
+                                   {"pcmC1D3p", "? (99)", {kUsb, kFirst}, true}}));
+}
+
+// Built without SND_VERBOSE_PROCFS.
+TEST_F(HostUseTest, AKernelThatDoesNotTellWhatPlaysIsUnknown) {
+  const std::string stream = "pci0000:00/0000:00:14.0/sound/card0/pcmC0D0p";
+  host_.add_directory("/sys/devices/" + stream);
+  host_.add_link("/sys/class/sound/pcmC0D0p", "../../devices/" + stream);
+  const auto sounds = read_host_uses(host_).sounds;
+  ASSERT_NE(sounds.unreadable(), nullptr);
+  EXPECT_EQ(sounds.unreadable()->path, "/proc/asound/card0/pcm0p");
+}
+
+TEST(HostUse, StatusOfAStream) {
+  EXPECT_EQ(parse_sound_status("closed\n"), std::nullopt);
+  EXPECT_EQ(parse_sound_status(""), std::nullopt);
+  EXPECT_EQ(parse_sound_status("state: DRAINING\nowner_pid   : 5\n"), (SoundStatus{5, true}));
+  EXPECT_EQ(parse_sound_status("state: PAUSED\nowner_pid   : -1\n"), (SoundStatus{0, false}));
+  EXPECT_EQ(parse_sound_status("owner_pid: 5\nnothing\n"), std::nullopt);
+}
+
 TEST(HostUse, ACaptureThatNeverAskedAnswersUnknown) {
   MemoryHost host;
   host.add_file("/proc/cmdline", "quiet\n");
