@@ -4,7 +4,9 @@
 #include "app/sleep.h"
 #include "app/vgpu.h"
 #include "app/vgpu_definition.h"
+#include "app/vm_iommufd.h"
 #include "base/text.h"
+#include "facts/readers/readers.h"
 
 namespace cleave {
 namespace {
@@ -74,10 +76,10 @@ Result<void> write_record(HostWriter& host, const std::vector<Removed>& all) {
 }
 
 std::uint32_t user_of(const HostReader& host, const MediatedDevice& device) {
-  const std::uint32_t* group = device.iommu_group.value();
-  if (group == nullptr) return 0;
-  const auto node = host.status(join_path("/dev/vfio", std::to_string(*group)));
-  return node ? node->user : 0;
+  const bool groups = read_vfio_groups(host).value_or(true);
+  const std::string path = vfio_node(host, device.sysfs_path, device.iommu_group, !groups);
+  const auto node = host.status(path);
+  return !path.empty() && node ? node->user : 0;
 }
 
 Result<void> remove_one(HostWriter& host, Transactions& transactions, const std::string& uuid) {

@@ -12,13 +12,13 @@
 #include "app/vm_reservations.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "facts/readers/readers.h"
+#include "ways/vfio_device.h"
 
 namespace cleave {
 namespace {
 
 constexpr const char* kDevices = "/sys/bus/mdev/devices";
-// systemd-udevd and devtmpfs make a node within milliseconds; a busy machine gets more.
-constexpr std::uint32_t kNodeWaitMilliseconds = 1000;
 
 Error unreadable_error(const Unreadable& unreadable) {
   Error error =
@@ -42,15 +42,14 @@ Change owner_change(const char* id, Message summary, ChangeOwner effect) {
   return change;
 }
 
-void add_owner(Plan& plan, const std::string& device, const Owner& owner) {
+void add_owner(Plan& plan, const std::string& device, const Owner& owner, bool iommufd) {
+  ChangeOwner node = node_owner(device, iommufd);
+  node.user = owner.uid;
+  node.group = owner.gid;
   plan.changes.push_back(owner_change(
       "vgpu.give-node",
       Message(N_("Let {user} open the vGPU's node in /dev/vfio"), {{"user", owner.name}}),
-      ChangeOwner{.path = "/dev/vfio",
-                  .named_by = join_path(device, "iommu_group"),
-                  .user = owner.uid,
-                  .group = owner.gid,
-                  .wait_milliseconds = kNodeWaitMilliseconds}));
+      std::move(node)));
   plan.changes.push_back(owner_change(
       "vgpu.give-remove", Message(N_("Let {user} remove the vGPU"), {{"user", owner.name}}),
       ChangeOwner{.path = join_path(device, "remove"),
@@ -142,7 +141,10 @@ Result<PreparedCreate> prepare_create(const VgpuView& view, const CreateRequest&
   prepared.request.uuid = TRY(std::move(uuid));
   prepared.sysfs_path = join_path(kDevices, prepared.request.uuid);
   prepared.plan = TRY(attach_plan(view, prepared.request));
-  if (request.owner) add_owner(prepared.plan, prepared.sysfs_path, *request.owner);
+  if (request.owner) {
+    const bool groups = read_vfio_groups(*view.host).value_or(true);
+    add_owner(prepared.plan, prepared.sysfs_path, *request.owner, !groups);
+  }
   return prepared;
 }
 

@@ -5,6 +5,7 @@
 
 #include "app/qemu.h"
 #include "app/vgpu_choice.h"
+#include "app/vm_iommufd.h"
 #include "app/vm_usb.h"
 #include "app/vm_virtio_gpu.h"
 #include "base/format.h"
@@ -14,7 +15,7 @@ namespace cleave {
 namespace {
 
 Result<void> check_existing(const HostReader& host, const VmEnvironment& environment,
-                            const Vm::Gpu& gpu, const MediatedDevice& device) {
+                            const Vm::Gpu& gpu, const MediatedDevice& device, bool iommufd) {
   const bool other_type = !gpu.type_id.empty() && gpu.type_id != device.type_id;
   const bool other_parent = !gpu.parent.empty() && gpu.parent != device.parent;
   if (other_type || other_parent) {
@@ -32,9 +33,8 @@ Result<void> check_existing(const HostReader& host, const VmEnvironment& environ
                       {"process", device.users.front().process_id},
                       {"command", device.users.front().command}}});
   }
-  const std::uint32_t* group = device.iommu_group.value();
-  if (group == nullptr) return {};  // QEMU will say what it thinks of that
-  const std::string node = format("/dev/vfio/{}", *group);
+  const std::string node = vfio_node(host, device.sysfs_path, device.iommu_group, iommufd);
+  if (node.empty()) return {};  // QEMU will say what it thinks of that
   const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
   const Result<bool> usable = host.may_access(node, Access::ReadWrite);
   if (usable && *usable) return {};
@@ -67,7 +67,8 @@ Result<bool> has_ramfb(const HostReader& host, const Vm& vm) {
 }
 
 Result<GuestDevice> guest_device(const HostReader& host, const Vm& vm,
-                                 const std::string& sysfs_path, const std::string& type_id) {
+                                 const std::string& sysfs_path, const std::string& type_id,
+                                 bool iommufd) {
   const Vm::Gpu& gpu = *vm.gpu;
   const Way* way = find_way(gpu.way);
   if (way == nullptr) {
@@ -80,7 +81,8 @@ Result<GuestDevice> guest_device(const HostReader& host, const Vm& vm,
                             .opregion = gpu.opregion.value_or(gpu.way == "gvt-g"),
                             .ramfb = TRY(has_ramfb(host, vm)),
                             .width = gpu.width,
-                            .height = gpu.height});
+                            .height = gpu.height,
+                            .iommufd = iommufd});
 }
 
 }  // namespace
@@ -88,6 +90,7 @@ Result<GuestDevice> guest_device(const HostReader& host, const Vm& vm,
 Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& environment,
                                const Vm& vm) {
   const Vm::Gpu& gpu = *vm.gpu;
+  const bool iommufd = TRY(opens_devices(host, environment, vm));
   const auto unless_empty = [](const std::string& text) {
     return text.empty() ? std::optional<std::string>() : std::optional(text);
   };
@@ -104,7 +107,7 @@ Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& envi
   choice.uuid = gpu.uuid;
   std::string type_id;
   if (const auto there = named(view); there != view.devices.end()) {
-    TRY(check_existing(host, environment, gpu, **there));
+    TRY(check_existing(host, environment, gpu, **there, iommufd));
     choice.sysfs_path = (*there)->sysfs_path;
     type_id = (*there)->type_id;
   } else {
@@ -115,7 +118,7 @@ Result<VgpuChoice> choose_vgpu(const HostReader& host, const VmEnvironment& envi
     choice.sysfs_path = choice.create->sysfs_path;
     type_id = choice.create->request.type_id;
   }
-  choice.device = TRY(guest_device(host, vm, choice.sysfs_path, type_id));
+  choice.device = TRY(guest_device(host, vm, choice.sysfs_path, type_id, iommufd));
   return choice;
 }
 
@@ -151,6 +154,7 @@ Result<void> choose_gpu(const HostReader& host, const VmEnvironment& environment
     choice.vgpu = TRY(choose_vgpu(host, environment, vm));
     device = choice.vgpu->device;
   }
+  choice.resources.vfio_objects = std::move(device.objects);
   choice.resources.gpu_devices = std::move(device.devices);
   choice.resources.gpu_needs_opengl = device.needs_opengl;
   choice.resources.gpu_replaces_screen = device.replaces_screen;
@@ -170,6 +174,10 @@ Result<DeviceChoice> choose_devices(const HostReader& host, const VmEnvironment&
   if (vm.gpu) TRY(choose_gpu(host, environment, vm, choice));
   if (choice.handover) {
     choice.resources.pci_devices = choice.handover->pci_devices;
+    // The same object, which there can be only once.
+    if (choice.resources.vfio_objects.empty()) {
+      choice.resources.vfio_objects = choice.handover->pci_objects;
+    }
     choice.resources.usb_devices = choice.handover->usb_devices;
   }
   return choice;

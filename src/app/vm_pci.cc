@@ -8,6 +8,7 @@
 #include "analysis/device_safety.h"
 #include "analysis/intel_gpu.h"
 #include "app/vgpu_choice.h"
+#include "app/vm_iommufd.h"
 #include "app/vm_reservations.h"
 #include "base/format.h"
 #include "base/text.h"
@@ -20,8 +21,6 @@ namespace cleave {
 namespace {
 
 constexpr std::uint16_t kNvidiaVendorId = 0x10DE;
-// As for vGPUs: udev makes the node a moment after the device is bound.
-constexpr std::uint32_t kNodeWaitMilliseconds = 1000;
 
 using Devices = std::vector<const PciDevice*>;
 
@@ -188,14 +187,12 @@ Result<void> check_safety(const Facts& facts, const Devices& devices,
   return {};
 }
 
-void add_owners(const VmEnvironment& environment, const Devices& devices, Plan& plan) {
+void add_owners(const VmEnvironment& environment, const Devices& devices, bool iommufd,
+                Plan& plan) {
   for (const PciDevice* device : devices) {
-    ChangeOwner owner;
-    owner.path = "/dev/vfio";
-    owner.named_by = device->sysfs_path + "/iommu_group";
+    ChangeOwner owner = node_owner(device->sysfs_path, iommufd);
     owner.user = environment.owner.uid;
     owner.group = environment.owner.gid;
-    owner.wait_milliseconds = kNodeWaitMilliseconds;
     Change change;
     change.id = "device.give-node";
     change.summary = {N_("Let the user {user} open {device} in /dev/vfio"),
@@ -208,10 +205,9 @@ void add_owners(const VmEnvironment& environment, const Devices& devices, Plan& 
 
 // For a user whom nobody hands anything: what there is must be open to them.
 Result<void> check_access(const HostReader& host, const VmEnvironment& environment,
-                          const PciDevice& device) {
-  const std::uint32_t* group = device.iommu_group.value();
-  if (group == nullptr) return {};
-  const std::string node = format("/dev/vfio/{}", *group);
+                          const PciDevice& device, bool iommufd) {
+  const std::string node = vfio_node(host, device.sysfs_path, device.iommu_group, iommufd);
+  if (node.empty()) return {};
   const Result<bool> usable = host.may_access(node, Access::ReadWrite);
   if (usable && *usable) return {};
   Error error = error_of(
@@ -253,9 +249,10 @@ Result<void> choose_gpu_part(const Facts& facts, const Vm& vm, GpuPart& part) {
   return {};
 }
 
-GuestDevice gpu_guest_device(const Vm& vm, const Devices& devices) {
+GuestDevice gpu_guest_device(const Vm& vm, const Devices& devices, bool iommufd) {
   Attachment attachment;
   attachment.opregion = vm.gpu->opregion.value_or(true);
+  attachment.iommufd = iommufd;
   attachment.machine = vm.machine;
   attachment.rom = vm.gpu->rom;
   attachment.primary = vm.gpu->primary;
@@ -284,7 +281,7 @@ Result<Devices> given_with(const Facts& facts, const PciDevice& device, const De
 }
 
 // The devices of [[device]], in their order. `had`: those of [gpu].
-Result<Devices> choose_further(const Facts& facts, const Vm& vm, Devices had,
+Result<Devices> choose_further(const Facts& facts, const Vm& vm, Devices had, bool iommufd,
                                HandoverChoice& choice) {
   Devices further;
   std::uint32_t place = 0;
@@ -295,6 +292,7 @@ Result<Devices> choose_further(const Facts& facts, const Vm& vm, Devices had,
     const Devices given = TRY(given_with(facts, *device, had));
     if (given.empty()) continue;
     Attachment attachment;
+    attachment.iommufd = iommufd;
     attachment.machine = vm.machine;
     attachment.rom = wanted.rom;
     attachment.place = place;
@@ -303,8 +301,9 @@ Result<Devices> choose_further(const Facts& facts, const Vm& vm, Devices had,
       had.push_back(one);
       further.push_back(one);
     }
-    std::ranges::move(passthrough_way().guest_device(attachment).devices,
-                      std::back_inserter(choice.pci_devices));
+    GuestDevice guest = passthrough_way().guest_device(attachment);
+    std::ranges::move(guest.devices, std::back_inserter(choice.pci_devices));
+    choice.pci_objects = std::move(guest.objects);
   }
   return further;
 }
@@ -323,13 +322,14 @@ Result<Plan> plan_for(const Facts& facts, const Chosen& chosen, HandedOver what)
 
 // What a user without root is told, unless all is there for them.
 Result<void> check_without_root(const HostReader& host, const VmEnvironment& environment,
-                                const Devices& devices, const HandoverChoice& choice) {
+                                const Devices& devices, bool iommufd,
+                                const HandoverChoice& choice) {
   const auto unbound = std::ranges::find_if(
       devices, [](const PciDevice* device) { return !serves_vfio(device->driver.value_or("")); });
   if (!choice.functions.empty() || !choice.hand_over.empty()) {
     return only_root_hands_over(unbound == devices.end() ? *devices.front() : **unbound);
   }
-  for (const PciDevice* device : devices) TRY(check_access(host, environment, *device));
+  for (const PciDevice* device : devices) TRY(check_access(host, environment, *device, iommufd));
   return {};
 }
 
@@ -354,13 +354,14 @@ Result<HandoverChoice> choose_pci_devices(const HostReader& host, const Facts& f
                                           const VmEnvironment& environment, const Vm& vm,
                                           const std::vector<std::string>& force) {
   HandoverChoice choice;
+  const bool iommufd = TRY(opens_devices(host, environment, vm));
   GpuPart gpu;
   if (vm.gpu && hands_over_pci(*vm.gpu)) {
     TRY(choose_gpu_part(facts, vm, gpu));
     choice.functions = gpu.chosen.functions;
-    choice.device = gpu_guest_device(vm, gpu.devices);
+    choice.device = gpu_guest_device(vm, gpu.devices, iommufd);
   }
-  const Devices further = TRY(choose_further(facts, vm, gpu.devices, choice));
+  const Devices further = TRY(choose_further(facts, vm, gpu.devices, iommufd, choice));
   Devices all = gpu.devices;
   all.insert(all.end(), further.begin(), further.end());
   const HandedOver what = with_groups(facts, all);
@@ -371,9 +372,9 @@ Result<HandoverChoice> choose_pci_devices(const HostReader& host, const Facts& f
   TRY(check_safety(facts, what.others, force));
   choice.hand_over = TRY(plan_for(facts, gpu.chosen, what));
   if (host.user_id() == 0) {
-    add_owners(environment, what.devices, choice.hand_over);
+    add_owners(environment, what.devices, iommufd, choice.hand_over);
   } else {
-    TRY(check_without_root(host, environment, what.devices, choice));
+    TRY(check_without_root(host, environment, what.devices, iommufd, choice));
   }
   for (const PciDevice* device : what.devices) {
     choice.addresses.push_back(to_text(device->address));

@@ -25,6 +25,7 @@ struct HandoverChoice {
   std::vector<std::string> addresses;
   GuestDevice device;                    // of [gpu]
   std::vector<std::string> pci_devices;  // values of -device for the others
+  std::vector<std::string> pci_objects;  // values of -object that those name
   std::vector<std::string> usb_devices;
   // Makes the function that was chosen, where the device has none yet; empty otherwise.
   Plan functions;

@@ -25,8 +25,16 @@ bool attribute_is_gone(const HostReader& host, const WriteAttribute& effect) {
 
 Result<std::string> owned_path(const HostReader& host, const ChangeOwner& effect) {
   if (effect.named_by.empty()) return effect.path;
-  const std::string target = TRY(host.read_link(effect.named_by));
-  return join_path(effect.path, base_name(target));
+  const Result<std::string> target = host.read_link(effect.named_by);
+  if (target) return join_path(effect.path, base_name(*target));
+  const auto names = host.list_directory(effect.named_by);
+  if (!names) return target.error();
+  if (names->size() == 1) return join_path(effect.path, names->front());
+  Error error;
+  error.code = ErrorCode::NotFound;
+  error.message = Message(N_("{path} does not name one device."), {{"path", effect.named_by}});
+  error.path = effect.named_by;
+  return error;
 }
 
 Result<Before> observe_now(const HostReader& host, const ChangeOwner& effect) {

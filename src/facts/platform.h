@@ -63,7 +63,10 @@ struct PlatformFacts {
   Fact<std::vector<std::string>> kernels;  // releases with modules installed, sorted
   Fact<std::vector<DkmsModule>> dkms;      // absent: no /var/lib/dkms
   Fact<ModprobeFacts> modprobe;
-  Fact<std::vector<NodeAccess>> vfio_nodes;     // /dev/vfio/*: groups that a driver has handed over
+  Fact<std::vector<NodeAccess>> vfio_nodes;  // /dev/vfio/*: groups that a driver has handed over
+  // False: this kernel has no groups to open (CONFIG_VFIO_GROUP); each device has a node of its own
+  // in /dev/vfio/devices, which goes with /dev/iommu. Absent: VFIO is not loaded, nothing tells.
+  Fact<bool> vfio_groups;
   Fact<std::vector<NodeAccess>> render_nodes;   // /dev/dri/renderD*
   Fact<std::vector<std::string>> framebuffers;  // /proc/fb: "i915drmfb", "EFI VGA"
   // Known true: /usr/lib/nvidia/sriov-manage is there, which comes with NVIDIA's vGPU software.

@@ -244,6 +244,10 @@ bool QemuAbilities::has_native_context() const {
   return has_virgl() && has_drawing_property("drm_native_context");
 }
 
+// The object is built in together with the property (backends/iommufd.c, hw/vfio/pci.c of
+// QEMU 9.0).
+bool QemuAbilities::has_iommufd() const { return property("vfio-pci", "iommufd") != nullptr; }
+
 bool QemuAbilities::has_vgpu_display() const {
   return property("vfio-pci", "display") != nullptr && !opengl_displays().empty();
 }

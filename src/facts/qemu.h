@@ -62,6 +62,7 @@ struct QemuAbilities {
   // What QEMU brings for each, whatever the machine around it has.
   [[nodiscard]] bool has_kvm() const;
   [[nodiscard]] bool has_virgl() const;           // the guest's OpenGL
+  [[nodiscard]] bool has_iommufd() const;         // devices without a group of VFIO
   [[nodiscard]] bool has_venus() const;           // the guest's Vulkan
   [[nodiscard]] bool has_native_context() const;  // the guest's own driver of the GPU
   [[nodiscard]] bool has_vgpu_display() const;    // shows the picture of a vGPU, a DMABUF
@@ -85,8 +86,8 @@ struct QemuFacts {
   // Packages that QEMU draws with; unreadable where the distribution's list is not understood.
   Fact<std::string> virglrenderer;  // "1.1.0-2"
   Fact<std::string> mesa;
-  // virgl_render_server's path, which draws a guest's Vulkan; unreadable: not where virglrenderer
-  // usually has it.
+  // virgl_render_server's path, which draws a guest's Vulkan; absent: not where virglrenderer has
+  // it usually.
   Fact<std::string> render_server;
 };
 

@@ -90,7 +90,8 @@ struct RunCommand {
 struct ChangeOwner {
   std::string path;
   // A link that names the thing: the last part of its target belongs after `path`. A vGPU's node
-  // in /dev/vfio is known only once the vGPU exists, by its link iommu_group. Empty: `path` is it.
+  // in /dev/vfio is known only once the vGPU exists, by its link iommu_group. Or a directory whose
+  // only entry names it: vfio-dev. Empty: `path` is it.
   std::string named_by;
   std::uint32_t user = 0;
   std::uint32_t group = 0;

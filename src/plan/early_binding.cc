@@ -215,9 +215,7 @@ EarlyBinding early_binding_changes(std::string_view tool, const std::vector<Earl
   if (all.last.empty()) return all;
   all.last.front().reason = {
       N_("The initramfs may load the driver of the host before the rules of udev are read, and of "
-         "two cards that one driver is for it takes both. {word} in the boot menu leaves the card "
-         "to the host for one start."),
-      {{"word", kNoEarlyBinding}}};
+         "two cards that one driver is for it takes both.")};
   all.first.push_back(build_change(*row, true));
   all.last.push_back(build_change(*row, false));
   return all;

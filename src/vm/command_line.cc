@@ -217,8 +217,20 @@ void add_host_devices(const char* group, const std::vector<std::string>& devices
   }
 }
 
+void add_vfio_objects(const StartResources& resources, CommandLine& line) {
+  if (resources.vfio_objects.empty()) return;
+  line.groups.push_back({"iommufd",
+                         {},
+                         N_("This kernel has no groups of VFIO: QEMU opens the devices that follow "
+                            "by themselves, and maps memory for them through /dev/iommu.")});
+  for (const std::string& object : resources.vfio_objects) {
+    line.groups.back().arguments.insert(line.groups.back().arguments.end(), {"-object", object});
+  }
+}
+
 // The GPU first: it finds the places on the bus where its drivers and firmware look for it.
 void add_devices(const Vm& vm, const StartResources& resources, CommandLine& line) {
+  add_vfio_objects(resources, line);
   add_gpu(vm, resources, line);
   add_host_devices("device", resources.pci_devices,
                    N_("Further devices of this machine, which the guest has as its own."), line);

@@ -22,6 +22,7 @@ struct StartResources {
   bool gpu_needs_opengl = false;           // its picture can only be shown with OpenGL
   bool gpu_replaces_screen = false;        // there can be no emulated graphics card beside it
   Message gpu_reason{};
+  std::vector<std::string> vfio_objects{};  // values of -object, which devices of the host name
   // Values of -device for further devices of the host, each list a group of its own.
   std::vector<std::string> pci_devices{};
   std::vector<std::string> usb_devices{};
@@ -41,8 +42,8 @@ struct StartResources {
 };
 
 struct ArgumentGroup {
-  // "machine", "cpu", "memory", "clock", "firmware", "tpm", "kernel", "graphics", "gpu", "device",
-  // "disk", "network", "input", "usb", "sound", "share", "channel", "memory-device",
+  // "machine", "cpu", "memory", "clock", "firmware", "tpm", "kernel", "graphics", "iommufd", "gpu",
+  // "device", "disk", "network", "input", "usb", "sound", "share", "channel", "memory-device",
   // "looking-glass", "qmp", "tools", "display", "vnc", "spice", "serial", "monitor", "name",
   // "configuration", "sandbox", "extra"
   std::string name;

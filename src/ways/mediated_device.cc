@@ -4,6 +4,7 @@
 
 #include "base/format.h"
 #include "base/text.h"
+#include "ways/vfio_device.h"
 
 namespace cleave {
 namespace {
@@ -232,7 +233,14 @@ GuestDevice MediatedDeviceWay::guest_device(const Attachment& attachment) const 
     device += format(",xres={},yres={}", attachment.width, attachment.height);
   }
   if (attachment.opregion) device += ",x-igd-opregion=on";
-  return {.devices = {std::move(device)}, .needs_opengl = display && picture == Picture::DmaBuf};
+  GuestDevice guest;
+  if (attachment.iommufd) {
+    device += kIommufdProperty;
+    guest.objects = {kIommufdObject};
+  }
+  guest.devices = {std::move(device)};
+  guest.needs_opengl = display && picture == Picture::DmaBuf;
+  return guest;
 }
 
 }  // namespace cleave

@@ -213,7 +213,8 @@ std::optional<Message> stays_with_driver(const Facts& facts, const PciDevice& gp
 HostLine bound_at_boot(const PciDevice& device, bool is_the_gpu) {
   HostLine line;
   line.file = HostFile::Udev;
-  line.line = format(R"(ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{}", ATTR{{vendor}}=="{:#06x}", )"
+  line.line = format(R"(ACTION=="add", SUBSYSTEM=="pci", ENV{{cleave.early_binding}}!="off", )"
+                     R"(KERNEL=="{}", ATTR{{vendor}}=="{:#06x}", )"
                      R"(ATTR{{device}}=="{:#06x}", ATTR{{driver_override}}="vfio-pci", )"
                      R"(ATTR{{[subsystem/pci]drivers_probe}}="$kernel")",
                      to_text(device.address), device.vendor_id, device.device_id);
@@ -263,12 +264,24 @@ void bind_early(const Facts& facts, const PciDevice& gpu, Preparation& all) {
        {{"driver", driver}, {"rule", path_of(HostFile::Udev)}}});
 }
 
+// For who has no other screen any more, after a change of the hardware. IMPORT alone is a rule of
+// its own: one that fails to import does nothing else (udev(7)).
+HostLine way_out() {
+  static_assert(std::string_view(kNoEarlyBinding) == "cleave.early_binding=off");
+  return {.file = HostFile::Udev,
+          .line = R"(ACTION=="add", SUBSYSTEM=="pci", IMPORT{cmdline}="cleave.early_binding")",
+          .reason = {N_("{word} in the boot menu leaves the card to the host for one start."),
+                     {{"word", kNoEarlyBinding}}},
+          .cost = {}};
+}
+
 Preparation binding(const Facts& facts, const PciDevice& gpu) {
   Preparation all;
   if (auto why = stays_with_driver(facts, gpu)) {
     all.remarks.push_back(*std::move(why));
     return all;
   }
+  all.lines.push_back(way_out());
   for (const PciDevice* function : functions_of(facts, gpu)) {
     all.lines.push_back(bound_at_boot(*function, function->address == gpu.address));
   }

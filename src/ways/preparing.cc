@@ -24,6 +24,24 @@ HostLine node_rights() {
                       "machines.")}};
 }
 
+// Nodes of devices (drivers/vfio/vfio_main.c), and the one that maps memory for all of them
+// (drivers/iommu/iommufd/main.c), which gives nobody anything by itself.
+HostLine device_node_rights() {
+  return {.file = HostFile::Udev,
+          .line = R"(SUBSYSTEM=="vfio-dev", GROUP="kvm", MODE="0660")",
+          .reason = {N_("This kernel has no groups of VFIO; QEMU opens the device itself, in "
+                        "/dev/vfio/devices.")},
+          .cost = {N_("Everybody in the group kvm can use devices that are made for virtual "
+                      "machines.")}};
+}
+HostLine iommu_rights() {
+  return {.file = HostFile::Udev,
+          .line = R"(SUBSYSTEM=="misc", KERNEL=="iommu", GROUP="kvm", MODE="0660")",
+          .reason = {N_("With it QEMU maps the guest's memory for the device; alone it opens "
+                        "nothing.")},
+          .cost = {}};
+}
+
 // No VM has more than the machine; what cannot be read is no bound. In whole GiB, since what the
 // kernel keeps for itself differs a little from one to the next.
 std::optional<std::uint64_t> memory_of(const Facts& facts) {
@@ -58,11 +76,19 @@ HostLine desktop_limit(const Facts& facts) {
 // Needs that a person has to meet before anything else: without them what cleave writes is of no
 // use, or takes the host's screen away (xe without its firmware, a module that is refused). The
 // arguments of vfio_ids are a person's, and cleave takes nothing off the command line.
-constexpr std::array<std::string_view, 12> kFirst = {
-    "gvt_g.kernel_span",       "gvt_g.kernel_config",   "gvt_g.vfio_ids",
-    "sr_iov.kernel",           "sr_iov.in_tree_driver", "sr_iov.dkms_module",
-    "sr_iov.firmware_file",    "host.signed_modules",   "passthrough.module_vfio_pci",
-    "virtio_gpu.kernel_blobs", "virtio_gpu.venus",      "virtio_gpu.native_context"};
+constexpr std::array<std::string_view, 13> kFirst = {"gvt_g.kernel_span",
+                                                     "gvt_g.kernel_config",
+                                                     "gvt_g.vfio_ids",
+                                                     "sr_iov.kernel",
+                                                     "sr_iov.in_tree_driver",
+                                                     "sr_iov.dkms_module",
+                                                     "sr_iov.firmware_file",
+                                                     "host.signed_modules",
+                                                     "passthrough.module_vfio_pci",
+                                                     "virtio_gpu.kernel_blobs",
+                                                     "virtio_gpu.venus",
+                                                     "virtio_gpu.render_server",
+                                                     "virtio_gpu.native_context"};
 
 bool comes_first(const Rule& rule) {
   switch (rule.fixer) {
@@ -150,7 +176,11 @@ Preparation vfio_rights(const Facts& facts, const char* without_group) {
     rights.remarks.push_back({without_group, {{"group", kGroup}}});
     return rights;
   }
-  rights.lines = {node_rights(), login_limit(facts), desktop_limit(facts)};
+  const bool groups = facts.platform.vfio_groups.value_or(true);
+  rights.lines = groups ? std::vector<HostLine>{node_rights()}
+                        : std::vector<HostLine>{device_node_rights(), iommu_rights()};
+  rights.lines.push_back(login_limit(facts));
+  rights.lines.push_back(desktop_limit(facts));
   return rights;
 }
 

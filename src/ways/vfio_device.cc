@@ -295,6 +295,28 @@ Result<void> may_be_primary(const PciDevice& device, const std::string& machine)
                  {N_("Write machine = \"pc\", or leave out primary = true.")});
 }
 
+Result<bool> uses_iommufd(const Fact<bool>& groups, const Fact<QemuAbilities>& qemu) {
+  if (groups.value_or(true)) return false;
+  const QemuAbilities* abilities = qemu.value();
+  if (abilities == nullptr || abilities->has_iommufd()) return true;
+  return error_of(
+      ErrorCode::Unsupported,
+      {N_("This kernel has no groups of VFIO: a VM opens its devices through {path}, which QEMU "
+          "{version} cannot."),
+       {{"path", kIommufdNode}, {"version", to_text(abilities->version)}}},
+      {N_("Install QEMU 9.0 or newer, built with iommufd; or start a kernel that has "
+          "CONFIG_VFIO_GROUP, as those of distributions do.")});
+}
+
+ChangeOwner node_owner(const std::string& sysfs_path, bool iommufd) {
+  // udev makes the node a moment after the device is bound, or made; a busy machine gets more.
+  ChangeOwner owner;
+  owner.path = iommufd ? kVfioDeviceNodes : "/dev/vfio";
+  owner.named_by = sysfs_path + (iommufd ? "/vfio-dev" : "/iommu_group");
+  owner.wait_milliseconds = kMaximumWaitMilliseconds;
+  return owner;
+}
+
 GuestDevice vfio_guest_device(const Attachment& attachment) {
   // The kernel's drivers and Windows' want PCI Express devices behind a port (QEMU's
   // docs/pcie.txt); integrated graphics are at 00:02.0 of the root bus, where their drivers and
@@ -306,6 +328,7 @@ GuestDevice vfio_guest_device(const Attachment& attachment) {
   GuestDevice guest;
   // An emulated card would answer in the same VGA ranges.
   guest.replaces_screen = integrated || attachment.primary;
+  if (attachment.iommufd) guest.objects = {kIommufdObject};
   // Numbers of chassis that nothing else uses: QEMU counts up from 0.
   constexpr std::uint32_t kFirstChassis = 200;
   if (port) {
@@ -320,6 +343,7 @@ GuestDevice vfio_guest_device(const Attachment& attachment) {
     if (port && first && attachment.functions.size() > 1) device += ",multifunction=on";
     if (first && attachment.primary) device += ",x-vga=on";
     if (integrated && attachment.opregion) device += ",x-igd-opregion=on";
+    if (attachment.iommufd) device += kIommufdProperty;
     if (first && !attachment.rom.empty()) {
       device += ",romfile=" + replace_all(attachment.rom, ",", ",,");
     }

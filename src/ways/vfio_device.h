@@ -59,6 +59,20 @@ Result<Plan> remove_functions(const PciDevice& physical_function);
 // the reason, where it has no VGA ranges to give, or QEMU would not give them.
 Result<void> may_be_primary(const PciDevice& device, const std::string& machine);
 
+// Where a kernel has no groups to open, QEMU opens the node of each device itself and gives it to
+// /dev/iommu; with groups all is as it was, whatever else the kernel can do. `groups`:
+// PlatformFacts::vfio_groups. Unsupported if this QEMU cannot; Unknown abilities are no reason.
+Result<bool> uses_iommufd(const Fact<bool>& groups, const Fact<QemuAbilities>& qemu);
+// QEMU's object for it, and what a device says that uses it: "iommufd,id=…", ",iommufd=…".
+inline constexpr const char* kIommufdObject = "iommufd,id=cleave-iommufd";
+inline constexpr const char* kIommufdProperty = ",iommufd=cleave-iommufd";
+inline constexpr const char* kIommufdNode = "/dev/iommu";
+inline constexpr const char* kVfioDeviceNodes = "/dev/vfio/devices";
+
+// The change that gives a device's node to a VM's user, whoever hands it out. `sysfs_path`: of the
+// device, which may not be there yet.
+ChangeOwner node_owner(const std::string& sysfs_path, bool iommufd);
+
 // QEMU's devices for what the VM has: all functions of a card stay one card.
 GuestDevice vfio_guest_device(const Attachment& attachment);
 

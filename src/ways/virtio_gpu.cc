@@ -14,7 +14,7 @@ constexpr const char* kVirglNeeds[] = {
 constexpr const char* kVulkanNeeds[] = {
     "virtio_gpu.draws",        "cpu.virtualisation",     "kvm.node",
     "kvm.accessible",          "virtio_gpu.render_node", "virtio_gpu.render_access",
-    "virtio_gpu.kernel_blobs", "virtio_gpu.venus"};
+    "virtio_gpu.kernel_blobs", "virtio_gpu.venus",       "virtio_gpu.render_server"};
 constexpr const char* kNativeNeeds[] = {
     "virtio_gpu.draws",         "cpu.virtualisation",      "kvm.node",
     "kvm.accessible",           "virtio_gpu.render_node",  "virtio_gpu.render_access",

@@ -85,6 +85,7 @@ struct Attachment {
   // Of PCI devices: the VM's device, then the other functions of its card.
   std::vector<PciAddress> functions = {};
   std::string machine = {};  // QEMU's: "q35", "pc"
+  bool iommufd = false;      // opened by itself and not through a group of VFIO
   std::string rom = {};      // a file in place of the device's own ROM; empty: its own
   bool primary = false;      // the guest's first screen: its BIOS finds the VGA ranges there
   std::uint32_t place = 0;   // 0: the device of [gpu]; from 1 on: further ones
@@ -94,6 +95,7 @@ struct Attachment {
 struct GuestDevice {
   // In order: "vfio-pci,sysfsdev=…,display=on,x-igd-opregion=on", a bus before what is on it.
   std::vector<std::string> devices;
+  std::vector<std::string> objects = {};  // values of -object that they name
   // The picture comes as a DMABUF, which QEMU shows only on a display with OpenGL.
   bool needs_opengl = false;
   // There can be no emulated screen beside it, whether or not its picture is shown.

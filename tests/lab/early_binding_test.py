@@ -2,10 +2,9 @@
 driver of both."""
 import unittest
 
-from setup_laptop import COMMAND_LIMIT, NEEDS_RESTART, PROGRAM, SetupTest
+from setup_laptop import CLEAVE, COMMAND_LIMIT, NEEDS_RESTART, PROGRAM, SetupTest
 import fingerprint
 from laptop_with_disk import LaptopWithDisk
-from setup_laptop import CLEAVE
 
 CARD, TWIN = "0000:00:10.0", "0000:00:11.0"  # 1234:1111 both
 DEVICES = ("bochs-display,addr=0x10", "bochs-display,addr=0x11")
@@ -18,10 +17,10 @@ class EarlyBinding(SetupTest):
     def setUp(self):
         self.laptop = self.enterContext(LaptopWithDisk(self.kind, devices=DEVICES))
         self.laptop.power_on()
-        self.laptop.wait_for_login()
+        self.laptop.wait_for_login(BUILD_LIMIT)
         self.laptop.put(CLEAVE, PROGRAM)
         self.laptop.check("echo bochs >> /etc/initramfs-tools/modules && update-initramfs -u", BUILD_LIMIT)
-        self.laptop.reboot()
+        self.laptop.reboot(BUILD_LIMIT)
         self.before = self.fingerprint()
         self.command_line = self.laptop.kernel_command_line()
 
@@ -58,7 +57,7 @@ class EarlyBinding(SetupTest):
         plan = self.set_up()
         self.assertIn("update-initramfs -u -k all", plan)
         self.assertIn(f"give_to_vfio {CARD} 0x1234 0x1111", plan)
-        self.laptop.reboot()
+        self.laptop.reboot(BUILD_LIMIT)
         self.expect_drivers((CARD, "vfio-pci"), (TWIN, "bochs-drm"))
         # Before the real system: the driver of the host never had it.
         log = self.laptop.check("dmesg")
@@ -67,7 +66,7 @@ class EarlyBinding(SetupTest):
         self.assertIn("nothing was changed", self.laptop.check(f"{PROGRAM} {SET_UP}"))
 
         self.cleave_undo()
-        self.laptop.reboot()
+        self.laptop.reboot(BUILD_LIMIT)
         self.expect_drivers((CARD, "bochs-drm"), (TWIN, "bochs-drm"))
         self.assertEqual(fingerprint.differences(self.before, self.fingerprint()), [])
         self.assertEqual(self.laptop.kernel_command_line(), self.command_line)
@@ -76,12 +75,18 @@ class EarlyBinding(SetupTest):
         done = self.laptop.run(f"{PROGRAM} setup --undo", limit=BUILD_LIMIT)
         self.assertEqual(done.status, 0, done)
 
-    def test_a_card_that_is_another_one_and_a_person_that_says_no(self):
+    def test_a_person_says_no_and_a_card_that_is_another_one(self):
         self.set_up()
+        self.laptop.check("sed -i '/^GRUB_CMDLINE_LINUX=/s/\"$/ cleave.early_binding=off\"/' /etc/default/grub && update-grub",
+                          BUILD_LIMIT)
+        self.laptop.reboot(BUILD_LIMIT)
+        self.assertIn("cleave.early_binding=off", self.laptop.kernel_command_line())
+        self.expect_drivers((CARD, "bochs-drm"), (TWIN, "bochs-drm"))
         # As after a change of the hardware: another device has the address.
-        self.laptop.check(f"sed -i 's/^give_to_vfio {CARD} 0x1234 0x1111/give_to_vfio {CARD} 0x1002 0x73ff/' {SCRIPT} && "
-                          "mv /etc/udev/rules.d/90-cleave.rules /root && update-initramfs -u -k all", BUILD_LIMIT)
-        self.laptop.reboot()
+        self.laptop.check("sed -i 's/ cleave.early_binding=off//' /etc/default/grub && update-grub && "
+                          f"sed -i 's/ 0x1234 0x1111$/ 0x1002 0x73ff/' {SCRIPT} && "
+                          "sed -i 's/0x1111/0x73ff/' /etc/udev/rules.d/90-cleave.rules && update-initramfs -u -k all", BUILD_LIMIT)
+        self.laptop.reboot(BUILD_LIMIT)
         self.expect_drivers((CARD, "bochs-drm"), (TWIN, "bochs-drm"))
 
 

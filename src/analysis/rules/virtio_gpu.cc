@@ -97,27 +97,32 @@ Outcome check_virgl(const Subject& subject) {
   return outcome;
 }
 
-// A package of virglrenderer looks for the program where its distribution puts it, and Debian's and
-// Ubuntu's do not bring it along; a library that was built by hand may have it anywhere.
-Outcome render_server_outcome(const QemuFacts& facts) {
-  const Fact<std::string>& server = facts.render_server;
-  if (server.is_known()) return Outcome::pass({{server.source(), "there"}});
-  const Evidence seen = missing(server).value_or(Evidence{"virgl_render_server", "not looked for"});
-  const bool packaged = facts.virglrenderer.is_known() && server.unreadable() != nullptr;
-  return packaged ? Outcome::fail({{seen.source, "not there"}}) : Outcome::unknown({seen});
-}
-
-Outcome check_venus(const Subject& subject) {
-  const Outcome qemu = ask_programs(
+Outcome ask_venus(const Subject& subject) {
+  return ask_programs(
       subject, {.can = [](const QemuAbilities& one, const Subject&) { return one.has_venus(); },
                 .say = [](const QemuAbilities& one,
                           const Subject&) { return drawing_text(one, one.has_venus(), "venus"); }});
-  std::vector<Outcome> others = {
-      at_least(subject.facts.qemu.virglrenderer, kLibrary, needs::kForVenus),
-      kernel_at_least(subject.facts.kernel.release, 6, 13)};
-  // An older QEMU asks for no such program.
-  if (qemu.kind == OutcomeKind::Pass) others.push_back(render_server_outcome(subject.facts.qemu));
-  return with_qemu(qemu, std::move(others));
+}
+
+Outcome check_venus(const Subject& subject) {
+  return with_qemu(ask_venus(subject),
+                   {at_least(subject.facts.qemu.virglrenderer, kLibrary, needs::kForVenus),
+                    kernel_at_least(subject.facts.kernel.release, 6, 13)});
+}
+
+// A package of virglrenderer looks for the program where its distribution puts it; a library that
+// was built by hand may have it anywhere. A QEMU without venus asks for no such program.
+Outcome check_render_server(const Subject& subject) {
+  if (ask_venus(subject).kind != OutcomeKind::Pass) return Outcome::not_applicable();
+  const QemuFacts& facts = subject.facts.qemu;
+  const Fact<std::string>& server = facts.render_server;
+  if (server.is_known()) return Outcome::pass({{server.source(), "there"}});
+  if (const auto unread = missing(server)) return Outcome::unknown({*unread});
+  if (server.source().empty()) {
+    return Outcome::unknown({{"virgl_render_server", "not looked for"}});
+  }
+  const Evidence seen{server.source(), "not there"};
+  return facts.virglrenderer.is_known() ? Outcome::fail({seen}) : Outcome::unknown({seen});
 }
 
 // virglrenderer serves the drivers that it was taught: i915 and amdgpu here; that of xe is not
@@ -218,13 +223,22 @@ constexpr Rule kRules[] = {
      .level = RuleLevel::Fixable,
      .fixer = Fixer::User,
      .title = N_("QEMU can give Linux guests Vulkan (venus)"),
-     .why = N_("Vulkan in the guest needs QEMU 9.2 or newer, virglrenderer 1.0 or newer with its "
-               "program virgl_render_server and Linux 6.13 or newer here; in the guest Linux 5.16 "
-               "and Mesa 24.2: virtio-vga-gl,hostmem=8G,blob=true,venus=true."),
+     .why = N_("Vulkan in the guest needs QEMU 9.2 or newer, virglrenderer 1.0 or newer and Linux "
+               "6.13 or newer here; in the guest Linux 5.16 and Mesa 24.2: "
+               "virtio-vga-gl,hostmem=8G,blob=true,venus=true."),
      .remedy = N_("Renew what is named above: a newer release of the distribution has all of them. "
-                  "On Debian and Ubuntu virgl_render_server is in the package virgl-server. "
                   "OpenGL (virgl) works without."),
      .check = check_venus},
+    {.id = "virtio_gpu.render_server",
+     .scope = RuleScope::Gpu,
+     .level = RuleLevel::Fixable,
+     .fixer = Fixer::User,
+     .title = N_("The program that draws a guest's Vulkan is there"),
+     .why = N_("virglrenderer draws Vulkan (venus) in a program of its own, virgl_render_server; "
+               "without it the guest has no picture at all, OpenGL included."),
+     .remedy = N_("Install it: the package virgl-server on Debian and Ubuntu; elsewhere it comes "
+                  "with virglrenderer. OpenGL (virgl) works without."),
+     .check = check_render_server},
     {.id = "virtio_gpu.native_context",
      .scope = RuleScope::Gpu,
      .level = RuleLevel::Fixable,

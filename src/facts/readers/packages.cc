@@ -57,9 +57,13 @@ Fact<std::string> pacman_fact(const Names& names, const PackageName& package) {
 
 Fact<std::string> read_render_server(const HostReader& host) {
   for (const char* path : kRenderServers) {
-    if (host.exists(path)) return {path, path};
+    const auto status = host.status(path);
+    if (status) return {path, path};
+    if (status.error().code != ErrorCode::NotFound) {
+      return fact_from_error<std::string>(status.error(), path);
+    }
   }
-  return Unreadable{.path = kRenderServers.front(), .why = "not at the usual places"};
+  return {Absent{}, kRenderServers.front()};
 }
 
 void read_packages(const HostReader& host, QemuFacts& qemu) {

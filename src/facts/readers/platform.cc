@@ -199,6 +199,15 @@ Fact<std::vector<std::string>> read_framebuffers(const HostReader& host) {
 
 }  // namespace
 
+// The class "vfio" is of groups (drivers/vfio/group.c); "vfio-dev" is of all devices since
+// Linux 6.1 (vfio_main.c).
+Fact<bool> read_vfio_groups(const HostReader& host) {
+  const std::string groups = "/sys/class/vfio";
+  if (host.exists(groups)) return {true, groups};
+  if (host.exists("/sys/class/vfio-dev")) return {false, groups};
+  return {Absent{}, groups};
+}
+
 PlatformFacts read_platform(const HostReader& host) {
   PlatformFacts platform;
   platform.distribution_id = read_os_release_id(host);
@@ -213,6 +222,7 @@ PlatformFacts read_platform(const HostReader& host) {
   platform.dkms = read_dkms(host);
   platform.modprobe = read_modprobe(host);
   platform.vfio_nodes = read_nodes(host, "/dev/vfio", "");
+  platform.vfio_groups = read_vfio_groups(host);
   platform.render_nodes = read_nodes(host, "/dev/dri", "renderD");
   platform.framebuffers = read_framebuffers(host);
   platform.nvidia_sriov_manage = is_there(host, "/usr/lib/nvidia/sriov-manage");

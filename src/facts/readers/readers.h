@@ -79,6 +79,7 @@ Fact<FirmwareFiles> read_gpu_firmware(const HostReader& host,
 Fact<VirtualisationSwitch> read_virtualisation_switch(const HostReader& host,
                                                       const Fact<CpuFacts>& cpu);
 PlatformFacts read_platform(const HostReader& host);  // platform.cc
+Fact<bool> read_vfio_groups(const HostReader& host);  // platform.cc: PlatformFacts::vfio_groups
 BootFacts read_boot(const HostReader& host);          // boot.cc
 // qemu.cc; `kept_in`: the directories where answers of QEMU are, the first that has any decides;
 // `builds`: directories of QEMUs that cleave built.
@@ -88,8 +89,8 @@ QemuFacts read_qemu(const HostReader& host, const std::vector<std::string>& kept
 std::optional<QemuProgram> read_qemu_program(const HostReader& host, const std::string& path,
                                              const std::vector<std::string>& kept_in);
 void read_packages(const HostReader& host, QemuFacts& qemu);  // packages.cc: fills versions
-// packages.cc; the program that draws a guest's Vulkan, where virglrenderer installs it. Unreadable
-// if it is at none of the usual places: then it may be at another.
+// packages.cc; the program that draws a guest's Vulkan, where virglrenderer installs it. Absent if
+// it is at none of the usual places: it may be at another.
 Fact<std::string> read_render_server(const HostReader& host);
 // virtual_machines.cc
 VirtualMachineFacts read_virtual_machines(const HostReader& host);

@@ -38,6 +38,8 @@ bool may_run_machines(const HostReader& host) {
     if (count.is_absent() && !host.exists(directory)) continue;
     return true;
   }
+  const auto own_nodes = host.list_directory("/dev/vfio/devices");
+  if (own_nodes && !own_nodes->empty()) return true;
   const auto nodes = host.list_directory("/dev/vfio");
   return nodes && std::ranges::any_of(*nodes, [](const std::string& name) {
            return parse_unsigned<std::uint32_t>(name).has_value();

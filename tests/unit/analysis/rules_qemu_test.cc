@@ -194,11 +194,15 @@ std::vector<Case> drawing_cases() {
          f.qemu.virglrenderer = kClosed;
        }},
       {"virtio_gpu.venus", kUnknown, "an unknown kernel", kernel(kClosed)},
-      {"virtio_gpu.venus", kFail, "a package without its render server", render_server(kClosed)},
-      {"virtio_gpu.venus", kUnknown, "a render server that nobody looked for", render_server({})},
-      {"virtio_gpu.venus", kUnknown, "a library and a render server of one's own",
+      {"virtio_gpu.render_server", kPass, "there", good},
+      {"virtio_gpu.render_server", kFail, "a package without it",
+       render_server({Absent{}, "/usr/libexec/virgl_render_server"})},
+      {"virtio_gpu.render_server", kUnknown, "not to be seen", render_server(kClosed)},
+      {"virtio_gpu.render_server", kUnknown, "nobody looked for it", render_server({})},
+      {"virtio_gpu.render_server", kNone, "QEMU 8.2", version({8, 2, 0})},
+      {"virtio_gpu.render_server", kUnknown, "a library and a render server of one's own",
        [](Facts& f) {
-         render_server(kClosed)(f);
+         render_server({Absent{}, "/usr/libexec/virgl_render_server"})(f);
          f.qemu.virglrenderer = {Absent{}, "status"};
        }},
       {"virtio_gpu.venus", kUnknown, "not asked",

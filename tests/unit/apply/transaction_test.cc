@@ -444,6 +444,26 @@ TEST(Transactions, TheNodeOfAGroupIsWaitedFor) {
   EXPECT_EQ(pauses, 3);
 }
 
+// On kernels without groups: "vfio-dev" has the device's own name in it once vfio-pci has it.
+TEST(Transactions, TheNodeOfADeviceIsNamedByItsDirectory) {
+  MemoryHost host = make_host();
+  host.add_directory("/dev/vfio/devices");
+  Plan plan;
+  plan.changes.push_back(
+      change_of(ChangeOwner{"/dev/vfio/devices", "/sys/device/vfio-dev", 1000, 100, 1000}, false));
+  EXPECT_EQ(Transactions(host).apply(plan).error().code, ErrorCode::NotFound);
+  int pauses = 0;
+  host.on_pause([&](MemoryHost& waiting) {
+    if (++pauses == 2) waiting.add_directory("/sys/device/vfio-dev/vfio3");
+    if (pauses == 3) waiting.add_device("/dev/vfio/devices/vfio3", 0600, 511, 3);
+  });
+  const auto report = Transactions(host).apply(plan);
+  ASSERT_TRUE(report) << english(report.error());
+  EXPECT_EQ(host.status("/dev/vfio/devices/vfio3")->user, 1000U);
+  ASSERT_TRUE(Transactions(host).undo(report->transaction));
+  EXPECT_EQ(host.status("/dev/vfio/devices/vfio3")->user, 0U);
+}
+
 Plan vgpu_plan() {
   Plan plan;
   plan.purpose = Message("create a vGPU");

@@ -67,6 +67,21 @@ TEST(CommandLine, KeepsTheEmulatedScreenUntilThereIsAGpu) {
   EXPECT_EQ(text.find("gl=on"), std::string::npos) << text;
 }
 
+TEST(CommandLine, AnObjectStandsBeforeTheDeviceThatNamesIt) {
+  const auto vm = example("win10", "/vms");
+  ASSERT_TRUE(vm);
+  StartResources resources = example_resources(*vm, "/run");
+  resources.vfio_objects = {"iommufd,id=one"};
+  resources.gpu_devices = {"vfio-pci,host=0000:01:00.0,iommufd=one"};
+  resources.pci_devices = {"vfio-pci,host=0000:03:00.0,iommufd=one"};
+  const std::string text = to_shell_text(build_command_line(*vm, resources).argv());
+  const auto object = text.find("-object iommufd,id=one ");
+  ASSERT_NE(object, std::string::npos) << text;
+  EXPECT_LT(object, text.find("vfio-pci,host=0000:01:00.0,iommufd=one ")) << text;
+  EXPECT_LT(object, text.find("vfio-pci,host=0000:03:00.0,iommufd=one ")) << text;
+  EXPECT_EQ(object, text.rfind("-object iommufd")) << text;
+}
+
 TEST(QemuOptionValue, DoublesCommas) {
   EXPECT_EQ(qemu_option_value("a,b,,c"), "a,,b,,,,c");
   EXPECT_EQ(qemu_option_value(""), "");

@@ -462,10 +462,12 @@ TEST(PreparePassthrough, OnlyTheCardAtItsAddressIsBoundWithAllItsFunctions) {
   ASSERT_TRUE(second.has_value()) << english(second.error());
   EXPECT_EQ(bindings(*second),
             (std::vector<std::string>{
-                R"(ACTION=="add", SUBSYSTEM=="pci", KERNEL=="0000:0b:00.0", )"
+                R"(ACTION=="add", SUBSYSTEM=="pci", ENV{cleave.early_binding}!="off", )"
+                R"(KERNEL=="0000:0b:00.0", )"
                 R"(ATTR{vendor}=="0x1002", ATTR{device}=="0x73ff", )"
                 R"(ATTR{driver_override}="vfio-pci", ATTR{[subsystem/pci]drivers_probe}="$kernel")",
-                R"(ACTION=="add", SUBSYSTEM=="pci", KERNEL=="0000:0b:00.1", )"
+                R"(ACTION=="add", SUBSYSTEM=="pci", ENV{cleave.early_binding}!="off", )"
+                R"(KERNEL=="0000:0b:00.1", )"
                 R"(ATTR{vendor}=="0x1002", ATTR{device}=="0xab28", )"
                 R"(ATTR{driver_override}="vfio-pci", )"
                 R"(ATTR{[subsystem/pci]drivers_probe}="$kernel")"}));
@@ -620,6 +622,19 @@ TEST(Prepare, AModeOfOtherGpusIsRefused) {
   const auto refused = prepare(machine("amd-only"), "sr-iov", "xe");
   ASSERT_FALSE(refused.has_value());
   EXPECT_TRUE(english(refused.error()).contains("xe is not for such a GPU"));
+}
+
+// Composed: no distribution's kernel is built so (CONFIG_VFIO_GROUP=n).
+TEST(Prepare, WithoutGroupsTheDevicesNodesAreOpened) {
+  const auto wanted = prepare(
+      composed("amd-only", std::string(kTwin) + "== /etc/group\nkvm:x:108:\n"
+                                                "== /sys/class/vfio-dev/vfio0/dev\n511:0\n"),
+      "passthrough", "discrete", 1);
+  ASSERT_TRUE(wanted.has_value()) << english(wanted.error());
+  const std::string rules = join(lines_of(*wanted, HostFile::Udev), "\n");
+  EXPECT_TRUE(rules.contains(R"(SUBSYSTEM=="vfio-dev", GROUP="kvm", MODE="0660")")) << rules;
+  EXPECT_TRUE(rules.contains(R"(KERNEL=="iommu", GROUP="kvm", MODE="0660")")) << rules;
+  EXPECT_FALSE(rules.contains(R"(SUBSYSTEM=="vfio",)")) << rules;
 }
 
 TEST(Prepare, WhoMayUseKvmGetsTheDevices) {

@@ -222,5 +222,49 @@ TEST(GuestDevices, OnlyVgaControllersCanBeTheFirstScreen) {
   EXPECT_TRUE(may_be_primary(integrated, "pc"));
 }
 
+// --- kernels without groups of VFIO
+
+QemuAbilities qemu_with(const char* property) {
+  QemuAbilities qemu;
+  qemu.version = {10, 0, 0};
+  qemu.devices["vfio-pci"][property] = "";
+  return qemu;
+}
+
+TEST(VfioDevice, IommufdIsForKernelsWithoutGroupsAlone) {
+  const Fact<bool> none{false, "/sys/class/vfio"};
+  const Fact<QemuAbilities> able{qemu_with("iommufd"), "qemu"};
+  for (const Fact<bool>& groups :
+       {Fact<bool>(true, "/sys/class/vfio"), Fact<bool>(Absent{}, "/sys/class/vfio")}) {
+    const auto uses = uses_iommufd(groups, able);
+    ASSERT_TRUE(uses);
+    EXPECT_FALSE(*uses);
+  }
+  EXPECT_TRUE(*uses_iommufd(none, able));
+  EXPECT_TRUE(*uses_iommufd(none, Unreadable{"qemu", "not asked"}));
+  const auto refused = uses_iommufd(none, {qemu_with("display"), "qemu"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::Unsupported);
+  EXPECT_TRUE(english(refused.error()).contains("10.0"));
+}
+
+TEST(VfioDevice, EveryFunctionOfACardUsesTheOneObject) {
+  Attachment attachment;
+  attachment.functions = {{0, 1, 0, 0}, {0, 1, 0, 1}};
+  attachment.machine = "q35";
+  EXPECT_TRUE(vfio_guest_device(attachment).objects.empty());
+  attachment.iommufd = true;
+  const GuestDevice guest = vfio_guest_device(attachment);
+  EXPECT_EQ(guest.objects, std::vector<std::string>{"iommufd,id=cleave-iommufd"});
+  int using_it = 0;
+  for (const std::string& device : guest.devices) {
+    using_it += device.contains(",iommufd=cleave-iommufd") ? 1 : 0;
+  }
+  EXPECT_EQ(using_it, 2);
+  EXPECT_EQ(node_owner("/sys/d", true).path, "/dev/vfio/devices");
+  EXPECT_EQ(node_owner("/sys/d", true).named_by, "/sys/d/vfio-dev");
+  EXPECT_EQ(node_owner("/sys/d", false).named_by, "/sys/d/iommu_group");
+}
+
 }  // namespace
 }  // namespace cleave
