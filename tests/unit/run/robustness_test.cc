@@ -153,11 +153,13 @@ TEST_F(RobustnessTest, FloodedSocketsDoNotReachTheSupervisor) {
 #if !defined(__SANITIZE_ADDRESS__)
   EXPECT_LE(private_memory(launched_.supervisor.process_id), 4096U);
 #endif
-  // Both are still connected, and QEMU obeys all the same.
+  // Both are still connected. QEMU obeys, or on a busy machine is killed for being too slow.
   signal(launched_.supervisor, SIGTERM);
   EXPECT_TRUE(ends_soon(launched_.supervisor));
-  EXPECT_EQ(state().end->kind, VmEndKind::HostRequest);
-  EXPECT_EQ(state().end->shutdown_reason, "host-signal");
+  EXPECT_FALSE(alive(launched_.qemu));
+  const VmEndKind kind = state().end->kind;
+  EXPECT_TRUE(kind == VmEndKind::HostRequest || kind == VmEndKind::Killed);
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/qmp.sock"));
 }
 
 TEST_F(RobustnessTest, AVanishingViewerEndsNothing) {
