@@ -207,17 +207,19 @@ void add_override(const PassedDevice& device, const std::string& alias, LibvirtD
   if (!more.properties.empty()) devices.overrides.push_back(std::move(more));
 }
 
-void write_passed_device(const PassedDevice& device, const std::string& alias, XmlText& xml) {
+void write_passed_device(const PassedDevice& device, const std::string& alias, bool has_graphics,
+                         XmlText& xml) {
   if (device.pci) {
     xml.open("hostdev", {{"mode", "subsystem"}, {"type", "pci"}, {"managed", "yes"}});
     xml.element("driver", {{"name", "vfio"}});
   } else {
-    XmlAttributes attributes = {{"mode", "subsystem"},
-                                {"type", "mdev"},
-                                {"managed", "no"},
-                                {"model", "vfio-pci"},
-                                {"display", device.is_on("display") ? "on" : "off"}};
-    if (device.is_on("ramfb")) attributes.emplace_back("ramfb", "on");
+    XmlAttributes attributes = {
+        {"mode", "subsystem"},
+        {"type", "mdev"},
+        {"managed", "no"},
+        {"model", "vfio-pci"},
+        {"display", has_graphics && device.is_on("display") ? "on" : "off"}};
+    if (has_graphics && device.is_on("ramfb")) attributes.emplace_back("ramfb", "on");
     xml.open("hostdev", attributes);
   }
   xml.open("source");
@@ -263,7 +265,13 @@ void write_host_devices(const Vm& vm, const ExportHost& host, XmlText& xml,
   for (const PassedDevice& device : passed_devices(host)) {
     const std::string alias = number == 0 ? kGpuAlias : format("{}{}", kGpuAlias, number);
     ++number;
-    write_passed_device(device, alias, xml);
+    // libvirt refuses a picture that no graphics device would show.
+    const bool has_graphics = vm.display != "none";
+    write_passed_device(device, alias, has_graphics, xml);
+    if (!has_graphics && device.is_on("display")) {
+      devices.not_carried.push_back(
+          {N_("The picture of the vGPU: libvirt has it only where the screen is shown.")});
+    }
     add_override(device, alias, devices);
   }
   for (const Vm::Device& device : vm.devices) {

@@ -67,12 +67,14 @@ class Shells(Oracle):
         self.assertEqual(done.returncode, 0, done.stderr)
         script = self.directory / "tiny.sh"
         self.assertEqual(script.stat().st_mode & 0o777, 0o644)
+        socket = re.search(r"unix:(\S+/qmp\.sock)", script.read_text()).group(1)
+        pathlib.Path(socket).unlink(missing_ok=True)
         qemu = subprocess.Popen(["sh", str(script)], env=runtime, stderr=subprocess.PIPE)
         try:
-            socket = next(iter(re.findall(r"unix:(\S+/qmp\.sock)", script.read_text())))
             begin = time.monotonic()
             while not pathlib.Path(socket).exists():
-                self.assertIsNone(qemu.poll(), qemu.stderr.read() if qemu.poll() else "")
+                if qemu.poll() is not None:
+                    self.fail(qemu.stderr.read().decode())
                 self.assertLess(time.monotonic() - begin, LIMIT_S, "QEMU has no monitor")
                 time.sleep(0.1)
             started = pathlib.Path(f"/proc/{qemu.pid}/cmdline").read_text().split("\0")[1:-1]
@@ -140,6 +142,7 @@ class Libvirt(Oracle):
                 self.skipTest("skipped: libvirtd does not answer here: "
                               + self.virsh("version").stderr.strip())
             time.sleep(0.5)
+        self.capabilities = self.virsh("domcapabilities", "--virttype", "qemu").stdout
         self.has_kvm = self.virsh("domcapabilities", "--virttype", "kvm").returncode == 0
 
     def end(self):
@@ -167,7 +170,7 @@ class Libvirt(Oracle):
         text = files[next(file for file in files if not file.endswith("-vgpu.xml"))]
         # A QEMU that is not here.
         text = re.sub(r"<emulator>/opt.*?</emulator>", "", text)
-        if shutil.which("swtpm") is None:
+        if not re.search(r"backendVersion.*?>2\.0<", self.capabilities, flags=re.S):
             text = re.sub(r"<tpm.*?</tpm>", "", text, flags=re.S)
         # Without KVM libvirtd knows no domains of its kind.
         if not self.has_kvm:
@@ -182,12 +185,14 @@ class Libvirt(Oracle):
         return text, xml
 
     def test_every_example_is_defined(self):
-        for name in NAMES:
+        # Only the machine's own libvirtd may start virtiofsd (qemu_validate.c).
+        names = [name for name in NAMES if name != "virtiofs"]
+        defined = set()
+        for name in names:
             with self.subTest(name):
                 text, _ = self.define(name)
-                self.assertIn("<name>", text)
-        listed = self.virsh("list", "--all", "--name").stdout.split()
-        self.assertGreaterEqual(len(listed), len(NAMES) - 1)
+                defined.add(re.search(r"<name>(.*?)</name>", text).group(1))
+        self.assertEqual(set(self.virsh("list", "--all", "--name").stdout.split()), defined)
 
     def test_the_native_command_line_has_the_same_gpu_and_machine(self):
         for name in ("win10", "mdev-dmabuf", "gpu-not-shown", "passthrough-linux-headless",
