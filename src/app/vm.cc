@@ -232,7 +232,7 @@ Result<Vm> load_good_vm(const HostReader& host, const VmEnvironment& environment
 }
 
 Result<std::string> write_new_vm(HostWriter& host, const VmEnvironment& environment,
-                                 const NewDefinition& wanted) {
+                                 const NewDefinition& wanted, const Translator& translate) {
   if (!is_vm_name(wanted.name)) {
     return error_of(ErrorCode::Malformed,
                     {N_("“{name}” cannot be the name of a VM"), {{"name", printable(wanted.name)}}},
@@ -246,7 +246,7 @@ Result<std::string> write_new_vm(HostWriter& host, const VmEnvironment& environm
         {N_("There is a VM {name} already: {path}"), {{"name", wanted.name}, {"path", path}}},
         {N_("Edit that file, or choose another name.")});
   }
-  const std::string text = new_definition_text(wanted);
+  const std::string text = new_definition_text(wanted, translate);
   const CheckedDefinition checked = TRY(read_definition(text, path, directory));
   if (!checked.vm) {
     Error error = error_of(ErrorCode::Malformed, {N_("Such a VM cannot be")});

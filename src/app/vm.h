@@ -44,7 +44,7 @@ Result<Vm> load_good_vm(const HostReader& host, const VmEnvironment& environment
 // Writes a new definition into the user's directory and returns its path. Conflict if there is
 // one of that name.
 Result<std::string> write_new_vm(HostWriter& host, const VmEnvironment& environment,
-                                 const NewDefinition& wanted);
+                                 const NewDefinition& wanted, const Translator& translate);
 
 struct ListedVm {
   std::string name;

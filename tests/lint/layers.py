@@ -17,16 +17,17 @@ MAY_INCLUDE = {
     "apply": {"base", "host", "plan", "boot"},
     "qemu_build": {"base", "facts"},
     "vm": {"base"},
+    "install": {"base"},
     "exports": {"base", "facts", "vm"},
     "imports": {"base", "facts", "vm", "exports"},
     "run": {"base", "host", "vm"},
     "lab": {"base", "host", "run"},
     "app": {"base", "host", "facts", "readers", "analysis", "ways", "plan", "boot", "apply", "vm",
-            "run", "lab", "qemu_build", "exports", "imports"},
+            "run", "lab", "qemu_build", "exports", "imports", "install"},
     "cli": {"base", "host", "facts", "readers", "analysis", "ways", "plan", "apply", "vm", "run",
-            "lab", "app", "qemu_build", "exports", "imports"},
+            "lab", "app", "qemu_build", "exports", "imports", "install"},
 }
-PURE = {"facts", "analysis", "ways", "plan", "boot", "vm", "qemu_build", "exports", "imports"}
+PURE = {"facts", "analysis", "ways", "plan", "boot", "vm", "qemu_build", "exports", "imports", "install"}
 # What a pure folder may not touch: files, clock, environment, processes, streams.
 IMPURE_HEADERS = {
     "chrono", "cstdio", "cstdlib", "ctime", "filesystem", "fstream", "iostream", "mutex", "random",

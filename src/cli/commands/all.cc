@@ -14,7 +14,7 @@ const std::vector<Command>& all_commands() {
       kLabDownCommand,      kLabListCommand,     kLabAgentCommand,   kQemuListCommand,
       kQemuOptionsCommand,  kQemuBuildCommand,   kQemuRemoveCommand, kRulesCommand,
       kTrialCommand,        kKernelCheckCommand, kSleepCommand,      kVmSchemaCommand,
-      kVmExportCommand,     kVmImportCommand,
+      kVmExportCommand,     kVmImportCommand,    kVmInstallCommand,
   };
   return kCommands;
 }

@@ -32,6 +32,7 @@ extern const Command kVmGiveBackCommand;
 extern const Command kVmExportCommand;
 extern const Command kVmImportCommand;
 extern const Command kVmSchemaCommand;
+extern const Command kVmInstallCommand;
 extern const Command kVmStatusCommand;
 extern const Command kVmScreenshotCommand;
 extern const Command kLabRunCommand;

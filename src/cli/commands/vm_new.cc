@@ -1,20 +1,48 @@
-// cleave vm new: writes a commented definition.
+// cleave vm new: writes a commented definition, and makes its disk.
 #include <algorithm>
+#include <optional>
 
+#include "app/disk_image.h"
 #include "app/vm.h"
+#include "app/vm_files.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vm_common.h"
+#include "cli/render/translate.h"
 #include "facts/readers/read_facts.h"
+#include "vm/definition_keys.h"
 #include "ways/way.h"
+#include "ways/ways.h"
 
 namespace cleave {
 namespace {
+
+Error not_a_choice(const char* option, std::string_view value,
+                   const std::vector<std::string>& choices) {
+  return error_of(
+      ErrorCode::Malformed,
+      {N_("{option} is “{value}”; it must be one of: {choices}"),
+       {{"option", option}, {"value", printable(value)}, {"choices", join(choices, ", ")}}});
+}
+
+// One of the values that the definition's key has; empty where it was not said.
+Result<std::string> choice_of(const CommandContext& context, const char* option,
+                              const char* key_name) {
+  const std::string value = context.arguments().get(option).value_or("");
+  const DefinitionKey* key = find_definition_key(key_name);
+  std::vector<std::string> choices;
+  if (key != nullptr) choices.assign(key->choices.begin(), key->choices.end());
+  const bool good = value.empty() || std::ranges::find(choices, value) != choices.end();
+  if (!good) return not_a_choice(option, value, choices);
+  return value;
+}
 
 Result<NewDefinition> wanted_of(const CommandContext& context) {
   const Arguments& arguments = context.arguments();
   NewDefinition wanted;
   wanted.name = vm_argument(context);
+  wanted.guest = TRY(choice_of(context, "--os", "guest"));
+  wanted.firmware = TRY(choice_of(context, "--firmware", "firmware.type"));
   wanted.gpu_way = arguments.get("--gpu").value_or("");
   if (wanted.gpu_way == "none") wanted.gpu_way.clear();
   wanted.gpu_parent = arguments.get("--parent").value_or("");
@@ -23,8 +51,9 @@ Result<NewDefinition> wanted_of(const CommandContext& context) {
   wanted.kernel = arguments.get("--kernel").value_or("");
   wanted.accelerator = arguments.get("--accelerator").value_or("");
   wanted.memory = arguments.get("--memory").value_or(wanted.memory);
-  wanted.display = arguments.get("--display").value_or(wanted.display);
+  wanted.display = arguments.get("--display").value_or("");
   wanted.serial = arguments.has("--serial");
+  wanted.sound = !wanted.guest.empty();
   if (const auto text = arguments.get("--cpus")) {
     const auto number = parse_unsigned<std::uint32_t>(*text);
     if (!number || *number == 0) {
@@ -36,33 +65,126 @@ Result<NewDefinition> wanted_of(const CommandContext& context) {
   return wanted;
 }
 
-// The only way so far in which a VM can have a GPU without being told more.
-Verdict verdict_of_gvt_g(const HostReader& host) {
+// The way that the doctor recommends for such a guest, where it is ready or can be made so. A way
+// that takes the whole GPU from the host is nobody's surprise.
+void choose_way(const HostReader& host, NewDefinition& wanted, bool& needs_setup) {
   const Facts facts = read_facts(host);
-  const Diagnosis diagnosis = diagnose(facts, {.way = "gvt-g", .gpu = std::nullopt});
-  Verdict best = Verdict::Impossible;
-  for (const GpuDiagnosis& gpu : diagnosis.gpus) {
-    for (const WayVerdict& way : gpu.ways) best = std::min(best, way.verdict);
+  const Diagnosis diagnosis = diagnose(facts);
+  const auto& best = wanted.guest == "linux" ? diagnosis.linux_guest : diagnosis.windows;
+  if (!best || best->verdict == nullptr) return;
+  const WayVerdict& way = *best->verdict;
+  const bool reachable = way.verdict == Verdict::Ready || way.verdict == Verdict::NeedsChanges;
+  if (!reachable || way.way == passthrough_way().id()) return;
+  wanted.gpu_way = way.way;
+  needs_setup = way.verdict == Verdict::NeedsChanges;
+  const PciDevice* gpu = diagnosis.gpus[best->gpu].gpu;
+  if (diagnosis.gpus.size() > 1 && gpu != nullptr && wanted.gpu_parent.empty()) {
+    wanted.gpu_parent = to_text(gpu->address);
   }
-  return best;
+}
+
+// By the session, and by what the way's picture needs.
+std::string usual_display(const VmEnvironment& environment, const std::string& way) {
+  // sudo hides whether there is a session.
+  if (environment.has_display || environment.by_sudo) return "gtk";
+  // Their picture needs OpenGL, with a window or without.
+  const bool opengl = way == virtio_gpu_way().id() || way == gvt_g_way().id();
+  return opengl ? "egl-headless" : "vnc";
+}
+
+// Where QEMU and this program will look for the disk: relative to the definition.
+std::string disk_path(const VmEnvironment& environment, const std::string& file) {
+  if (file.starts_with('/')) return file;
+  return normal_path(join_path(definition_directories(environment).front(), file));
+}
+
+// What the system on the disk was started by; nothing to say where nobody chose a guest.
+void choose_firmware_type(const CommandContext& context, const HostReader& host,
+                          const VmEnvironment& environment, NewDefinition& wanted) {
+  if (!wanted.firmware.empty() || wanted.disk_file.empty() || wanted.new_disk) return;
+  const std::string path = disk_path(environment, wanted.disk_file);
+  const std::string format = image_format(path);
+  if (format.empty() || !host.is_live() || !host.exists(path)) return;
+  switch (look_at_disk(host, environment, path, format)) {
+    case DiskStart::Uefi:
+      wanted.firmware = "uefi";
+      context.say({N_("The system on {path} starts with UEFI."), {{"path", path}}});
+      return;
+    case DiskStart::Bios:
+      wanted.firmware = "bios";
+      context.say({N_("The system on {path} starts with a BIOS."), {{"path", path}}});
+      return;
+    case DiskStart::Blank:
+      return;
+    case DiskStart::Unknown:
+      context.say({N_("How the system on {path} starts could not be told; if it does not, try the "
+                      "other firmware."),
+                   {{"path", path}}});
+      return;
+  }
+}
+
+// The disk to be made; empty: none.
+Result<std::optional<NewImage>> new_image_of(const CommandContext& context, const HostReader& host,
+                                             const VmEnvironment& environment,
+                                             NewDefinition& wanted) {
+  const auto text = context.arguments().get("--size");
+  if (!text) return std::optional<NewImage>();
+  const auto bytes = image_size(*text);
+  if (!bytes) {
+    return error_of(ErrorCode::Malformed,
+                    {N_("--size is “{size}”; it must be a whole number and a unit, K, M, G or T, "
+                        "such as 64G"),
+                     {{"size", printable(*text)}}});
+  }
+  if (wanted.disk_file.empty()) {
+    wanted.disk_file = join_path(data_directory(environment, wanted.name), "disk.qcow2");
+  }
+  const std::string path = disk_path(environment, wanted.disk_file);
+  if (host.exists(path)) {
+    context.say({N_("The disk {path} is there already and is used as it is."), {{"path", path}}});
+    return std::optional<NewImage>();
+  }
+  wanted.new_disk = true;
+  return std::optional<NewImage>(
+      NewImage{.file = path, .format = image_format(path), .bytes = *bytes});
+}
+
+Result<void> make_disk(HostWriter& host, const VmEnvironment& environment,
+                       const std::string& definition, const NewImage& image) {
+  const std::string own = data_directory(environment, vm_name_of(definition));
+  if (image.file.starts_with(own + "/"))
+    TRY(make_data_directory(host, environment, vm_name_of(definition)));
+  Result<void> made = create_image(host, environment, image);
+  if (made) return {};
+  // A definition without its disk would only be in the way of the next try.
+  const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
+  (void)host.remove_file(definition);
+  return std::move(made).error();
 }
 
 Result<ExitStatus> run(CommandContext& context) {
   NewDefinition wanted = TRY(wanted_of(context));
   HostWriter* host = TRY(context.host());
   bool needs_setup = false;
-  if (!context.arguments().has("--gpu")) {
-    const Verdict verdict = verdict_of_gvt_g(*host);
-    needs_setup = verdict == Verdict::NeedsChanges;
-    if (needs_setup || verdict == Verdict::Ready) wanted.gpu_way = "gvt-g";
-  }
+  if (!context.arguments().has("--gpu")) choose_way(*host, wanted, needs_setup);
   const VmEnvironment environment = TRY(this_vm_environment());
-  // Its picture needs OpenGL, with a window or without.
-  const bool needs_headless = wanted.gpu_way == "virtio-gpu" && !environment.has_display;
-  if (needs_headless && !context.arguments().has("--display")) wanted.display = "egl-headless";
-  const std::string path = TRY(write_new_vm(*host, environment, wanted));
+  if (wanted.display.empty()) wanted.display = usual_display(environment, wanted.gpu_way);
+  const std::optional<NewImage> image = TRY(new_image_of(context, *host, environment, wanted));
+  choose_firmware_type(context, *host, environment, wanted);
+  const Translator translator = [](const char* sentence) { return translate(Message(sentence)); };
+  const std::string path = TRY(write_new_vm(*host, environment, wanted, translator));
+  if (image) {
+    TRY(make_disk(*host, environment, path, *image));
+    context.say({N_("Made the disk {path}."), {{"path", image->file}}});
+  }
   context.print_json(
-      Json::object({{"schema", "cleave.vm-new/1"}, {"name", wanted.name}, {"file", path}}));
+      Json::object({{"schema", "cleave.vm-new/1"},
+                    {"name", wanted.name},
+                    {"file", path},
+                    {"way", wanted.gpu_way.empty() ? "none" : wanted.gpu_way},
+                    {"firmware", wanted.firmware.empty() ? Json() : Json(wanted.firmware)},
+                    {"new_disk", image ? Json(image->file) : Json()}}));
   context.say({N_("Wrote {path}"), {{"path", path}}});
   context.say(
       needs_setup
@@ -79,13 +201,16 @@ const Command kVmNewCommand = {
     .name = "vm new",
     .summary = N_("Write the definition of a new VM"),
     .options =
-        {{"--disk", "FILE", N_("Its disk image")},
+        {{"--os", "GUEST", N_("What will run in it: windows10, windows11, windows or linux")},
+         {"--disk", "FILE", N_("Its disk image")},
+         {"--size", "SIZE", N_("Make that image, as large as 64G, where it is missing")},
+         {"--firmware", "TYPE", N_("bios or uefi; without it what the disk and the guest need")},
          {"--kernel", "FILE", N_("A kernel to start in place of the disk's loader")},
          {"--memory", "SIZE", N_("Its memory, as 4G or 512M")},
          {"--cpus", "N", N_("How many CPUs it sees")},
          {"--gpu", "WAY",
-          N_("The way it shares the GPU: gvt-g, virtio-gpu, mdev or none; without it what this "
-             "machine can")},
+          N_("The way it shares the GPU: gvt-g, sr-iov, virtio-gpu, passthrough, mdev or none; "
+             "without it what this machine can")},
          {"--parent", "NAME", N_("The GPU (or other parent) of its vGPU; not needed with one GPU")},
          {"--type", "TYPE", N_("The type of its vGPU; without it the best that fits")},
          {"--accelerator", "NAME", N_("kvm, or tcg where KVM cannot work")},

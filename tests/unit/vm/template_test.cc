@@ -17,8 +17,10 @@ NewDefinition example_wanted() {
   return wanted;
 }
 
+std::string english_text(const char* sentence) { return sentence; }
+
 CheckedDefinition read(const NewDefinition& wanted) {
-  auto checked = read_definition(new_definition_text(wanted), "x.toml", "/vms");
+  auto checked = read_definition(new_definition_text(wanted, english_text), "x.toml", "/vms");
   if (!checked) {
     ADD_FAILURE() << english(checked.error());
     return {};
@@ -27,7 +29,8 @@ CheckedDefinition read(const NewDefinition& wanted) {
 }
 
 TEST(NewDefinition, IsCommented) {
-  testing::expect_golden("vm/new-definition.txt", new_definition_text(example_wanted()));
+  testing::expect_golden("vm/new-definition.txt",
+                         new_definition_text(example_wanted(), english_text));
 }
 
 TEST(NewDefinition, MeansTheSameAsTheTenLines) {
@@ -44,7 +47,7 @@ TEST(NewDefinition, OfVirtioGpuTellsOfItsModesAndNotOfTypes) {
   NewDefinition wanted;
   wanted.name = "linux";
   wanted.gpu_way = "virtio-gpu";
-  const std::string text = new_definition_text(wanted);
+  const std::string text = new_definition_text(wanted, english_text);
   EXPECT_NE(text.find("# mode = \"virgl\""), std::string::npos) << text;
   EXPECT_EQ(text.find("type = \"i915"), std::string::npos) << text;
   const CheckedDefinition checked = read(wanted);
