@@ -14,6 +14,7 @@
 #include "app/qemu.h"
 #include "app/sleep.h"
 #include "app/units.h"
+#include "app/vm_ask.h"
 #include "app/vm_bridges.h"
 #include "app/vm_companions.h"
 #include "app/vm_files.h"
@@ -141,16 +142,6 @@ Result<LaunchedVm> launch(HostWriter& host, const VmEnvironment& environment,
                             .disks = disk_names(request.vm)});
 }
 
-Error not_running(const std::string& name) {
-  return error_of(ErrorCode::NotFound, {N_("The VM {name} does not run"), {{"name", name}}},
-                  {N_("Start it with `cleave vm start {name}`."), {{"name", name}}});
-}
-
-bool is_alive(const VmObservation& seen) {
-  return seen.status == VmStatus::Running || seen.status == VmStatus::Unsupervised ||
-         seen.status == VmStatus::Starting;
-}
-
 Error monitor_silent() {
   return system_error(ETIMEDOUT, Message(N_("QEMU's monitor did not answer")));
 }
@@ -205,6 +196,16 @@ void see_to_giving_back(HostWriter& host, const LaunchedVm& launched, StartedVm&
 }
 
 }  // namespace
+
+Error not_running(const std::string& name) {
+  return error_of(ErrorCode::NotFound, {N_("The VM {name} does not run"), {{"name", name}}},
+                  {N_("Start it with `cleave vm start {name}`."), {{"name", name}}});
+}
+
+bool is_alive(const VmObservation& seen) {
+  return seen.status == VmStatus::Running || seen.status == VmStatus::Unsupervised ||
+         seen.status == VmStatus::Starting;
+}
 
 Result<LoadedVm> load_vm(const HostReader& host, const VmEnvironment& environment,
                          const std::string& name) {
@@ -373,6 +374,8 @@ const char* stop_means_name(StopMeans means) {
   switch (means) {
     case StopMeans::Guest:
       return "guest";
+    case StopMeans::Agent:
+      return "guest-agent";
     case StopMeans::Quit:
       return "quit";
     case StopMeans::Kill:
@@ -390,8 +393,9 @@ Result<StopMeans> end_qemu(const VmReport& report, const OwnedFd& qemu, StopMean
     // A QEMU that was stopped (SIGSTOP) could do nothing of what it is asked.
     (void)send_signal_to(qemu, SIGCONT);
     Result<QmpClient> monitor = any_monitor(report.runtime_directory, kMonitorPatience);
-    if (monitor && monitor->execute("system_powerdown") && TRY(wait_for_end(qemu, limit))) {
-      return StopMeans::Guest;
+    if (monitor) {
+      const auto asked = TRY(ask_guest_to_stop(report.runtime_directory, *monitor, qemu, limit));
+      if (asked) return *asked;
     }
     // Its answer may never come: QEMU is busy with ending. SIGTERM does the same where the monitor
     // is others': QEMU writes what it has for the disks, then ends.

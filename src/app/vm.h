@@ -134,11 +134,12 @@ struct VmReport {
 Result<VmReport> vm_status(const VmEnvironment& environment, const std::string& name,
                            bool ask_guest);
 
-enum class StopMeans : std::uint8_t { Guest, Quit, Kill };  // what ended it
-const char* stop_means_name(StopMeans means);               // "guest", "quit", "kill"
+// What ended it. Agent: the guest, but only once its agent was asked.
+enum class StopMeans : std::uint8_t { Guest, Agent, Quit, Kill };
+const char* stop_means_name(StopMeans means);  // "guest", "guest-agent", "quit", "kill"
 
-// Presses the power button, after `limit` has QEMU quit, and kills it if it does not even do that.
-// NotFound if it does not run.
+// Presses the power button, asks the guest's agent if that does not help, after `limit` has QEMU
+// quit, and kills it if it does not even do that. NotFound if it does not run.
 struct StopReport {
   StopMeans means = StopMeans::Guest;
   VmReport after;
@@ -154,6 +155,12 @@ struct ScreenshotReport {
 };
 Result<ScreenshotReport> save_screenshot(const VmEnvironment& environment, const std::string& name,
                                          const std::string& file);
+
+// NotFound, with how to start it.
+Error not_running(const std::string& name);
+
+// Whether there is a QEMU of it.
+bool is_alive(const VmObservation& seen);
 
 // A connection to QEMU's monitor, for as long as it is kept: it serves one at a time.
 Result<QmpClient> connect_monitor(const VmEnvironment& environment, const std::string& name);

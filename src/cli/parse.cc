@@ -111,7 +111,8 @@ class Tree {
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
       if (!typed_.contains(parts[i])) return;
       const std::string group(parts[i]);
-      CLI::App*& known = groups_[group];
+      // Several groups can have one of the same name: "vm snapshot", "disk snapshot".
+      CLI::App*& known = groups_[{parent, group}];
       if (known == nullptr) known = add_group(*parent, group);
       parent = known;
     }
@@ -194,7 +195,11 @@ class Tree {
 
   static std::string topic_of(const Leaf& leaf) {
     if (leaf.command != nullptr) return leaf.command->name;
-    return leaf.app->get_parent() == nullptr ? std::string() : leaf.app->get_name();
+    std::string topic;
+    for (const CLI::App* app = leaf.app; app->get_parent() != nullptr; app = app->get_parent()) {
+      topic = topic.empty() ? app->get_name() : app->get_name() + " " + topic;
+    }
+    return topic;
   }
 
   // Names that could have been meant where `leaf` takes words: sub-commands and options.
@@ -281,7 +286,7 @@ class Tree {
   const std::vector<Command>& commands_;
   std::set<std::string, std::less<>> typed_;
   CLI::App root_;
-  std::map<std::string, CLI::App*> groups_;
+  std::map<std::pair<const CLI::App*, std::string>, CLI::App*> groups_;
   std::deque<Leaf> leaves_;  // the root first, parents before their children
 };
 

@@ -122,6 +122,11 @@ Result<void> tell_stop(CommandContext& context, const char* schema, const StopRe
     case StopMeans::Guest:
       context.say({N_("The VM {name} has shut itself down."), name});
       break;
+    case StopMeans::Agent:
+      context.say({N_("The VM {name} has shut itself down, as its guest agent was asked to; it did "
+                      "not answer the power button."),
+                   name});
+      break;
     case StopMeans::Quit:
       context.say(
           {N_("The guest of {name} did not answer the power button; QEMU was ended."), name});

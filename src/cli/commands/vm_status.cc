@@ -1,8 +1,16 @@
 // cleave vm status: looks, and clears away what a crash left.
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <thread>
+#include <utility>
+
 #include "app/sleep.h"
 #include "app/vm.h"
+#include "base/format.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vm_common.h"
+#include "cli/render/device_users.h"
 
 namespace cleave {
 namespace {
@@ -26,12 +34,59 @@ void tell_trouble(const CommandContext& context, const VmReport& report) {
   }
 }
 
-Result<ExitStatus> run(CommandContext& context) {
-  const VmEnvironment environment = TRY(this_vm_environment());
-  const VmReport report = TRY(vm_status(environment, vm_argument(context), true));
+// QEMU tells others nothing while cleave's own commands need its monitor, so it is asked.
+constexpr auto kLookAgain = std::chrono::seconds(1);
+
+bool is_over(const VmReport& report) {
+  return report.seen.status == VmStatus::Ended || report.seen.status == VmStatus::NeverStarted;
+}
+
+void tell_change(const CommandContext& context, const VmReport& report) {
+  const std::string state =
+      report.guest_status.empty() ? status_name(report.seen.status) : report.guest_status;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  context.say_text(
+      format("{} {}: {}", clock_text(static_cast<std::uint64_t>(seconds)), report.name, state));
+}
+
+Json json_of(const VmReport& report) {
   Json json = Json::object({{"schema", "cleave.vm-status/1"}});
   json.set("vm", report_json(report));
-  context.print_json(json);
+  return json;
+}
+
+// A line for each change, until the VM does not run any more; with --json a line of JSON.
+Result<void> follow(const CommandContext& context, const VmEnvironment& environment) {
+  std::optional<std::pair<VmStatus, std::string>> shown;
+  while (true) {
+    const VmReport report = TRY(vm_status(environment, vm_argument(context), true));
+    std::pair<VmStatus, std::string> now = {report.seen.status, report.guest_status};
+    // Asked while another command had the monitor.
+    const bool unknown = shown && now.first == shown->first && now.second.empty();
+    if (!unknown && now != shown) {
+      if (context.wants_json()) {
+        std::fputs((to_text(json_of(report)) + "\n").c_str(), stdout);
+      } else {
+        tell_change(context, report);
+      }
+      // Whoever reads a pipe wants to hear of a change now.
+      std::fflush(stdout);
+      shown = std::move(now);
+    }
+    if (is_over(report)) return {};
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
+Result<ExitStatus> run(CommandContext& context) {
+  const VmEnvironment environment = TRY(this_vm_environment());
+  if (context.arguments().has("--watch")) {
+    TRY(follow(context, environment));
+    if (context.wants_json()) return ExitStatus::NotReady;
+  }
+  const VmReport report = TRY(vm_status(environment, vm_argument(context), true));
+  context.print_json(json_of(report));
   tell_cleaned(context, report.seen.cleaned);
   switch (report.seen.status) {
     case VmStatus::NeverStarted:
@@ -82,7 +137,7 @@ Result<ExitStatus> run(CommandContext& context) {
 const Command kVmStatusCommand = {
     .name = "vm status",
     .summary = N_("Tell whether a VM runs, or why it ended"),
-    .options = {},
+    .options = {{"--watch", nullptr, N_("Tell each change until the VM has ended")}},
     .positionals = {{"NAME", N_("The VM's name, or its definition file")}},
     .run = run,
 };
