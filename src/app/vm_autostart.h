@@ -24,7 +24,7 @@ struct PreparedAutostart {
   std::string name;
   Autostart when = Autostart::No;
   bool of_system = false;  // root's units; else the user's own
-  Plan plan;               // empty: it is so already
+  Plan plan{};             // empty: it is so already
 };
 
 // `when` empty: what the definition says. `program`: this very program's file. Unsupported: systemd

@@ -78,14 +78,15 @@ Result<void> check_formats(const Vm& vm) {
   return {};
 }
 
-Result<void> check_running(const VmState& state) {
+Result<void> check_running(const VmEnvironment& environment, const Vm& vm) {
+  const VmState state = TRY(vm_status(environment, vm.name, false)).seen.state;
   if (state.devices.empty() && !state.vgpu) return {};
   return error_of(
       ErrorCode::Unsupported,
       {N_("The VM {name} runs with a device of the host, whose state cannot be kept"),
-       {{"name", state.name}}},
+       {{"name", vm.name}}},
       {N_("Shut it down (cleave vm stop {name}): a snapshot of its disks alone can be made then."),
-       {{"name", state.name}}});
+       {{"name", vm.name}}});
 }
 
 Result<std::vector<SnapshotDisk>> stopped_disks(const VmEnvironment& environment, const Vm& vm,
@@ -299,7 +300,7 @@ Result<SnapshotReport> create_snapshot(const HostReader& host, const VmEnvironme
     TRY(create_on_images(environment, scene.disks, snapshot));
     return report_of(scene);
   }
-  TRY(check_running(TRY(vm_status(environment, scene.vm.name, false)).seen.state));
+  TRY(check_running(environment, scene.vm));
   TRY(run_job(*scene.monitor, "snapshot-save", job_arguments(scene.disks, snapshot, true)));
   return report_of(scene);
 }
@@ -319,7 +320,7 @@ Result<SnapshotReport> restore_snapshot(const HostReader& host, const VmEnvironm
     TRY(restore_on_images(environment, scene.disks, snapshot));
     return report_of(scene);
   }
-  TRY(check_running(TRY(vm_status(environment, scene.vm.name, false)).seen.state));
+  TRY(check_running(environment, scene.vm));
   if (scene.disks.front().find(snapshot)->vm_state_size == 0) {
     return error_of(ErrorCode::Conflict,
                     {N_("The snapshot {snapshot} has the disks alone, which cannot change under a "

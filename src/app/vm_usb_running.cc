@@ -10,6 +10,7 @@
 #include "app/vm_usb.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "facts/readers/read_facts.h"
 #include "facts/readers/readers.h"
 #include "facts/usb.h"
 

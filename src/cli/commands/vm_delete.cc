@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "app/vm_autostart.h"
 #include "cli/commands/all.h"
 #include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
@@ -51,6 +52,14 @@ bool is_agreed(const CommandContext& context) {
   return false;
 }
 
+// Its units would fail at every start of the machine.
+bool starts_by_itself(const HostReader& host, const VmEnvironment& environment,
+                      const std::string& name) {
+  const Result<PreparedAutostart> none =
+      prepare_autostart(host, environment, name, Autostart::No, "");
+  return none && !none->plan.empty();
+}
+
 Result<ExitStatus> run(CommandContext& context) {
   const bool agreed = context.arguments().has("--yes");
   const bool person =
@@ -60,6 +69,12 @@ Result<ExitStatus> run(CommandContext& context) {
   const Result<PreparedDelete> prepared =
       prepare_delete(*host, environment, vm_argument(context), context.arguments().has("--disks"));
   if (!prepared) return answer(context, prepared.error());
+  if (starts_by_itself(*host, environment, vm_argument(context))) {
+    const std::vector<Field> name = {{"name", prepared->name}};
+    return answer(context,
+                  error_of(ErrorCode::Conflict, {N_("The VM {name} starts by itself"), name},
+                           {N_("First take that away: cleave vm autostart {name} no"), name}));
+  }
   show(context, *prepared);
   if (!agreed && !person) {
     return answer(context, error_of(ErrorCode::Malformed,

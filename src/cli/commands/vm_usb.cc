@@ -9,8 +9,8 @@
 namespace cleave {
 namespace {
 
-using UsbAction = Result<UsbReport> (*)(const HostReader&, const VmEnvironment&, const std::string&,
-                                        const UsbName&);
+using UsbAction = std::function<Result<UsbReport>(const HostReader&, const VmEnvironment&,
+                                                  const std::string&, const UsbName&)>;
 
 Result<UsbReport> act(CommandContext& context, const UsbAction& action, const char* schema) {
   HostWriter* host = TRY(context.host());

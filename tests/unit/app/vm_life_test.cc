@@ -399,7 +399,8 @@ TEST(QemuImg, WhatItTellsIsNotBelievedBlindly) {
 class AutostartTest : public testing::Test {
  protected:
   void SetUp() override {
-    environment_.owner = {.uid = 1000, .gid = 1000, .name = "mina", .home = "/home/mina"};
+    environment_.owner = {
+        .uid = 1000, .gid = 1000, .name = "mina", .home = "/home/mina", .groups = {}};
     environment_.home = "/home/mina";
     host_.add_file("/home/mina/.config/cleave/vms/demo.toml", "[display]\ntype = \"none\"\n");
   }
