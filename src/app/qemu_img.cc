@@ -113,13 +113,14 @@ Result<std::string> run_qemu_img(const VmEnvironment& environment, const QemuImg
   std::string complaints;
   double told = -1;
   while (output.ours.is_open() || errors.ours.is_open()) {
-    if (SignalsKept::has_come() || Clock::now() >= deadline) {
+    if (call.interruptible && SignalsKept::has_come()) {
       end(process);
-      if (!SignalsKept::has_come()) {
-        return system_error(ETIMEDOUT, {N_("qemu-img {command} took too long and was ended"),
-                                        {{"command", call.arguments.front()}}});
-      }
       return error_of(ErrorCode::Interrupted, {N_("Ended by a signal")});
+    }
+    if (Clock::now() >= deadline) {
+      end(process);
+      return system_error(ETIMEDOUT, {N_("qemu-img {command} took too long and was ended"),
+                                      {{"command", call.arguments.front()}}});
     }
     std::array<pollfd, 2> waiting{{{.fd = output.ours.get(), .events = POLLIN, .revents = 0},
                                    {.fd = errors.ours.get(), .events = POLLIN, .revents = 0}}};

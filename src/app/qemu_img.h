@@ -21,6 +21,9 @@ struct QemuImgCall {
   std::vector<std::string> arguments;  // without the program's name
   std::chrono::milliseconds limit = std::chrono::minutes(2);
   Progress progress{};  // called as the percentage of `-p` grows
+  // False: a signal that ends this program waits until it has ended by itself, since an image that
+  // is changed in place must not stay half changed.
+  bool interruptible = true;
 };
 // What it printed on standard output. NotFound: it is not installed; Interrupted: a signal came
 // that ends this program, and qemu-img was ended; Io: it failed, with its own words; ETIMEDOUT.

@@ -16,6 +16,7 @@
 #include "app/vm_disks.h"
 #include "app/vm_files.h"
 #include "base/text.h"
+#include "host/signals_wait.h"
 #include "vm/definition_edit.h"
 
 namespace cleave {
@@ -231,6 +232,7 @@ Result<CloneReport> clone_vm(HostWriter& host, const VmEnvironment& environment,
     return error_of(ErrorCode::Malformed, {N_("“{name}” cannot be the name of a VM"),
                                            {{"name", printable(request.new_name)}}});
   }
+  const SignalsKept kept;  // Ctrl-C leaves nothing half done
   const Original original = TRY(read_original(host, environment, request.name));
   const OwnedFd stopped = TRY(keep_stopped(environment, original.vm.name));
   CloneReport report;

@@ -10,6 +10,7 @@
 #include "app/vm_disks.h"
 #include "app/vm_files.h"
 #include "base/text.h"
+#include "host/signals_wait.h"
 
 namespace cleave {
 namespace {
@@ -159,6 +160,7 @@ Result<PreparedDelete> prepare_delete(const HostReader& host, const VmEnvironmen
 
 Result<void> delete_vm(HostWriter& host, const VmEnvironment& environment,
                        const PreparedDelete& prepared) {
+  const SignalsKept kept;
   {
     const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
     for (const std::string& image : prepared.images) TRY(remove_one(host, image));

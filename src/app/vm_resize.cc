@@ -82,7 +82,8 @@ Result<ResizeReport> resize_stopped(const VmEnvironment& environment, const Numb
   TRY(check_growth(report));
   if (report.before == report.after) return report;
   TRY(run_qemu_img(environment, {.arguments = {"resize", "-q", "-f", image.format, image.file,
-                                               std::to_string(report.after)}}));
+                                               std::to_string(report.after)},
+                                 .interruptible = false}));
   return report;
 }
 

@@ -136,7 +136,8 @@ Result<void> on_image(const VmEnvironment& environment, const SnapshotDisk& disk
   const std::string options = image_options(disk.file, disk.format);
   const Result<std::string> done = run_qemu_img(
       environment, {.arguments = {"snapshot", option, snapshot, "--image-opts", options},
-                    .limit = std::chrono::minutes(30)});
+                    .limit = std::chrono::minutes(30),
+                    .interruptible = false});
   if (done) return {};
   return done.error();
 }

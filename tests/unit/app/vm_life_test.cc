@@ -347,6 +347,17 @@ TEST_F(VmLifeTest, WithoutDisksTheImagesStay) {
   EXPECT_EQ(find_definition(*host_, environment_, "demo").error().code, ErrorCode::NotFound);
 }
 
+TEST_F(VmLifeTest, AUsbDeviceThatIsNotThereIsNotAttached) {
+  define("demo", "pointer = \"tablet\"\n");
+  start();
+  const UsbName name = *parse_usb_name("ffff:ffff");
+  EXPECT_EQ(attach_usb(*host_, environment_, "demo", name, false).error().code,
+            ErrorCode::NotFound);
+  const auto detached = detach_usb(*host_, environment_, "demo", name);
+  ASSERT_TRUE(detached.has_value()) << english(detached.error());
+  EXPECT_FALSE(detached->changed);
+}
+
 TEST_F(VmLifeTest, EveryKeyIsOneOfQemus) {
   define("demo", "");
   start();

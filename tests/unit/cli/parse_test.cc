@@ -15,6 +15,8 @@ const std::vector<Command>& commands() {
       {"vm list", "", {}, {}, nothing},
       {"vm show", "", {}, {{"NAME", ""}}, nothing},
       {"vm screenshot", "", {}, {{"NAME", ""}, {"FILE", "", false}}, nothing},
+      {"vm snapshot create", "", {}, {{"NAME", ""}, {"SNAPSHOT", ""}}, nothing},
+      {"vm snapshot list", "", {}, {{"NAME", ""}}, nothing},
       {"lab run", "", {{"--get", "PATH", "", true}}, {{"COMMAND", "", true, true}}, nothing},
       {"lab-agent", "", {}, {}, nothing, true},
   };
@@ -39,6 +41,18 @@ TEST(Parse, FindsTheCommandAndItsOptions) {
   EXPECT_STREQ(invocation.command->name, "vgpu create");
   EXPECT_EQ(invocation.arguments.get("--type"), "i915-GVTg_V5_4");
   EXPECT_TRUE(invocation.arguments.has("--dry-run"));
+}
+
+TEST(Parse, AGroupCanHaveGroups) {
+  const Invocation invocation = parsed({"vm", "snapshot", "create", "demo", "one"});
+  ASSERT_NE(invocation.command, nullptr);
+  EXPECT_STREQ(invocation.command->name, "vm snapshot create");
+  EXPECT_EQ(invocation.arguments.get("SNAPSHOT"), "one");
+  EXPECT_STREQ(parsed({"vm", "list"}).command->name, "vm list");
+  EXPECT_EQ(parsed({"vm", "snapshot", "--help"}).help_topic, "vm snapshot");
+  EXPECT_EQ(english(refused({"vm", "snapshot"}).message),
+            "“cleave vm snapshot” needs one of: create, list.");
+  EXPECT_EQ(english(refused({"vm", "snapshot", "creat"}).remedy), "Did you mean “create”?");
 }
 
 TEST(Parse, TakesCommonOptionsBeforeAndBehindTheCommand) {
