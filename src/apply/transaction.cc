@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kJournalLimit = std::size_t{64} << 20U;
 // Only root looks into what files held before.
 constexpr std::uint32_t kDirectoryMode = 0700;
+// Others than root go through it to what is theirs: the variables of their VMs' firmware.
+constexpr std::uint32_t kStateDirectoryMode = 0755;
 // Of a lock that another cleave holds for the time of a few writes to sysfs.
 constexpr std::chrono::milliseconds kPause(2);
 
@@ -195,6 +197,7 @@ TransactionRecord Transactions::record_of(const Stored& stored) const {
 }
 
 Result<std::unique_ptr<HostWriter::Lock>> Transactions::lock() {
+  TRY(host_.create_directories(state_directory_, kStateDirectoryMode));
   TRY(host_.create_directories(join_path(state_directory_, "transactions"), kDirectoryMode));
   const std::string path = join_path(state_directory_, "lock");
   const auto end = host_.now() + patience_;
