@@ -459,20 +459,19 @@ Result<Picture> dump_screen(QmpClient& monitor, const std::string& directory) {
 
 }  // namespace
 
-Result<ScreenshotReport> save_screenshot(const VmEnvironment& environment, const std::string& name,
-                                         const std::string& file) {
+Result<Picture> take_picture(const VmEnvironment& environment, const std::string& name) {
   QmpClient monitor = TRY(connect_monitor(environment, name));
   const std::string directory = runtime_directory(environment, vm_name_of(name));
-  const auto capture = [&]() -> Result<Picture> {
-    const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
-    // A VM with a VNC socket has egl-headless, whose VNC shows every kind of picture.
-    const std::string vnc_socket = join_path(directory, kVncSocket);
-    if (::access(vnc_socket.c_str(), F_OK) == 0) {
-      return capture_over_rfb(vnc_socket, kPictureLimit);
-    }
-    return dump_screen(monitor, directory);
-  };
-  const Picture picture = TRY(capture());
+  const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
+  // A VM with a VNC socket has egl-headless, whose VNC shows every kind of picture.
+  const std::string vnc_socket = join_path(directory, kVncSocket);
+  if (::access(vnc_socket.c_str(), F_OK) == 0) return capture_over_rfb(vnc_socket, kPictureLimit);
+  return dump_screen(monitor, directory);
+}
+
+Result<ScreenshotReport> save_screenshot(const VmEnvironment& environment, const std::string& name,
+                                         const std::string& file) {
+  const Picture picture = TRY(take_picture(environment, name));
   const std::string png = TRY(encode_png(picture));
   TRY(save_file(file, png));
   return ScreenshotReport{.width = picture.width, .height = picture.height};

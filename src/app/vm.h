@@ -14,6 +14,7 @@
 #include "facts/facts.h"
 #include "host/host.h"
 #include "plan/plan.h"
+#include "run/picture.h"
 #include "run/qmp.h"
 #include "run/supervisor.h"
 #include "run/vm_state.h"
@@ -148,7 +149,10 @@ Result<StopReport> stop_vm(const VmEnvironment& environment, const std::string& 
                            std::chrono::milliseconds limit);
 Result<StopReport> kill_vm(const VmEnvironment& environment, const std::string& name);
 
-// Saves the guest's screen as a PNG file.
+// The guest's screen as it is now.
+Result<Picture> take_picture(const VmEnvironment& environment, const std::string& name);
+
+// Saves it as a PNG file.
 struct ScreenshotReport {
   std::uint32_t width = 0;
   std::uint32_t height = 0;

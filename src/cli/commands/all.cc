@@ -28,6 +28,7 @@ const std::vector<Command>& all_commands() {
       kVmKillCommand,
       kVmGiveBackCommand,
       kVmStatusCommand,
+      kVmProveCommand,
       kVmScreenshotCommand,
       kVmSchemaCommand,
       kVmExportCommand,

@@ -54,6 +54,7 @@ extern const Command kVmResizeCommand;
 extern const Command kVmCloneCommand;
 extern const Command kVmDeleteCommand;
 extern const Command kVmAutostartCommand;
+extern const Command kVmProveCommand;
 extern const Command kLabRunCommand;
 extern const Command kLabShellCommand;
 extern const Command kLabUpCommand;

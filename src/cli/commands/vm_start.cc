@@ -10,6 +10,7 @@
 #include "cli/commands/foreground_signals.h"
 #include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
+#include "cli/commands/vm_prove.h"
 
 namespace cleave {
 namespace {
@@ -99,6 +100,18 @@ void tell_suspend(const CommandContext& context, const StartedVm& started) {
           "unit of systemd.")});
 }
 
+// A guest's start takes a while until it draws, and there is nothing to be seen before.
+constexpr auto kProofLimit = std::chrono::seconds(120);
+
+Result<ExitStatus> prove_start(CommandContext& context, const VmEnvironment& environment,
+                               const StartedVm& started) {
+  const VmProof proof = TRY(prove_and_tell(context, environment, started.name, kProofLimit));
+  Json json = started_json(started);
+  json.set("proof", to_json(proof));
+  context.print_json(json);
+  return exit_status_of(proof);
+}
+
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   if (!host->is_live()) {
@@ -114,11 +127,17 @@ Result<ExitStatus> run(CommandContext& context) {
   request.force = context.arguments().all("--force");
   request.show_plan = [&context](const Plan& plan) { show_plan(context, plan); };
   const bool foreground = context.arguments().has("--foreground");
+  const bool prove = context.arguments().has("--prove");
+  if (foreground && prove) {
+    return error_of(ErrorCode::Malformed, {N_("--prove and --foreground do not go together")},
+                    {N_("Start the VM, and ask later: cleave vm prove {name}"),
+                     {{"name", vm_argument(context)}}});
+  }
   // Before the supervisor is forked: it puts its own back.
   const ForegroundSignals signals(foreground);
   StartedVm started = TRY(start_vm(*host, environment, request));
   tell_cleaned(context, started.cleaned);
-  if (!foreground) context.print_json(started_json(started));
+  if (!foreground && !prove) context.print_json(started_json(started));
   context.say({N_("The VM {name} runs: QEMU is process {process}."),
                {{"name", started.name}, {"process", started.qemu.process_id}}});
   for (const Message& failure : started.failures) context.warn(failure);
@@ -127,6 +146,7 @@ Result<ExitStatus> run(CommandContext& context) {
   if (!started.serial_socket.empty()) {
     context.say({N_("Its serial port: {path}"), {{"path", started.serial_socket}}});
   }
+  if (prove) return prove_start(context, environment, started);
   if (!foreground) return ExitStatus::Done;
   const VmEnd end = TRY(stay(environment, started, signals));
   TRY(give_back(context));
@@ -145,6 +165,9 @@ const Command kVmStartCommand = {
     .summary = N_("Start a VM"),
     .options = {{"--foreground", nullptr,
                  N_("Stay until the VM ends, and tell why; Ctrl-C shuts it down")},
+                {"--prove", nullptr,
+                 N_("Then look whether the guest uses its GPU, for 120 seconds at the most, as "
+                    "“cleave vm prove” does")},
                 {"--force", "DEVICE",
                  N_("Hand over this device of the host, by its address or its port of USB, "
                     "although the host may need it"),
