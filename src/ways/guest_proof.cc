@@ -175,7 +175,11 @@ Sign frames_sign(const GuestObservation& seen) {
                 std::move(evidence));
   }
   const bool* handed_over = seen.plane_handed_over.value();
-  if (seen.picture_by == PictureBy::Firmware && (handed_over == nullptr || !*handed_over)) {
+  const VirtioGpuSeen* card = seen.virtio_gpu.value();
+  const bool by_firmware =
+      (seen.picture_by == PictureBy::Firmware && (handed_over == nullptr || !*handed_over)) ||
+      (seen.picture_by == PictureBy::QemuItself && (card == nullptr || !card->driver_ready));
+  if (by_firmware) {
     return sign("frames", Answer::Unknown,
                 {N_("The picture changes, but the guest's firmware may have drawn it.")},
                 std::move(evidence));

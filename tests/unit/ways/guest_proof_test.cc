@@ -128,6 +128,7 @@ TEST(GuestProof, OnVirtioGpuTheDriverMustAskForTheHostsGpu) {
   seen.picture_by = PictureBy::QemuItself;
   seen.virtio_gpu = Unreadable{.path = "x-query-virtio-status", .why = "no such command"};
   EXPECT_EQ(judge_guest(seen).answer, Answer::Unknown) << "its firmware changes the picture, too";
+  EXPECT_EQ(sign_of(judge_guest(seen), "frames").answer, Answer::Unknown);
   const auto answer = [&](VirtioGpuSeen card) {
     seen.virtio_gpu = Fact<VirtioGpuSeen>(card, "x-query-virtio-status");
     return judge_guest(seen).answer;
