@@ -104,8 +104,8 @@ TEST(VmProof, WhatIsNoBase64IsMalformed) {
 }
 
 TEST(VmProof, AWindowsGuestIsAskedForItsDevices) {
-  FakeAgent guest({R"({"return": [{"driver-name": "Intel(R) UHD Graphics", "driver-version": "1",
-    "id": {"type": "pci", "vendor-id": 32902, "device-id": 39745}}]})"});
+  FakeAgent guest({R"({"return": [{"driver-name": "Intel(R) UHD Graphics", "driver-version": "1", )"
+                   R"("id": {"type": "pci", "vendor-id": 32902, "device-id": 39745}}]})"});
   const auto devices = ask(guest, true);
   ASSERT_TRUE(devices) << english(devices.error().message);
   EXPECT_EQ(devices->front().driver, "Intel(R) UHD Graphics");
