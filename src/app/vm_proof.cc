@@ -276,11 +276,6 @@ std::vector<Finding> explanations(const HostReader& host, const VmState& state,
   return found;
 }
 
-Error not_running(const std::string& name) {
-  return error_of(ErrorCode::NotFound, {N_("The VM {name} does not run"), {{"name", name}}},
-                  {N_("Start it with `cleave vm start {name}`."), {{"name", name}}});
-}
-
 Result<std::string> way_of(const Vm& vm) {
   if (vm.gpu) return vm.gpu->way;
   if (hands_over_pci(vm)) return std::string(passthrough_way().id());
