@@ -138,7 +138,7 @@ Result<NewText> new_text(const HostReader& host, const VmEnvironment& environmen
   text.directory = definition_directories(environment).front();
   text.path = join_path(text.directory, request.new_name + ".toml");
   if (host.exists(text.path)) return is_there(text.path);
-  std::vector<NewImage> changed;
+  std::vector<MovedImage> changed;
   for (const NumberedDisk& each : written_disks(original.vm)) {
     const auto image = std::ranges::find(images, each.disk.file, &ClonedImage::from);
     changed.push_back({.disk = each.number, .file = image->to, .becomes_qcow2 = request.linked});

@@ -93,7 +93,7 @@ std::string toml_string(std::string_view value) {
 
 Result<CopiedDefinition> copy_definition(std::string_view text, const VmDefinition& definition,
                                          const std::string& new_name,
-                                         const std::vector<NewImage>& images) {
+                                         const std::vector<MovedImage>& images) {
   Editor editor(text);
   if (definition.name.is_written()) TRY(editor.replace("name", definition.name.position, new_name));
   TRY(editor.remove("uuid", definition.gpu.uuid.position));
@@ -101,7 +101,7 @@ Result<CopiedDefinition> copy_definition(std::string_view text, const VmDefiniti
   for (const NetworkDefinition& network : definition.networks) {
     TRY(editor.remove("mac", network.mac.position));
   }
-  for (const NewImage& image : images) {
+  for (const MovedImage& image : images) {
     const DiskDefinition& disk = definition.disks[image.disk];
     TRY(editor.replace("file", disk.file.position, image.file));
     if (image.becomes_qcow2 && disk.format.is_written()) {

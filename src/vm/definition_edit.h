@@ -12,7 +12,7 @@
 namespace cleave {
 
 // Another image for a disk.
-struct NewImage {
+struct MovedImage {
   std::size_t disk = 0;        // its number in the definition
   std::string file;            // an absolute path
   bool becomes_qcow2 = false;  // whatever its format was before
@@ -28,7 +28,7 @@ struct CopiedDefinition {
 // does not stand on a line of its own.
 Result<CopiedDefinition> copy_definition(std::string_view text, const VmDefinition& definition,
                                          const std::string& new_name,
-                                         const std::vector<NewImage>& images);
+                                         const std::vector<MovedImage>& images);
 
 // As TOML's basic string, with the quotes.
 std::string toml_string(std::string_view value);

@@ -61,8 +61,8 @@ TEST(CreateVgpu, ChoosesTheOnlyGpuAndItsBestType) {
   const auto report = create_vgpu(transactions, *prepared);
   ASSERT_TRUE(report) << english(report.error());
   EXPECT_TRUE(host.exists(prepared->sysfs_path));
-  EXPECT_EQ(host.effects(), 6)
-      << "two directories, a journal written three times, and the one write";
+  EXPECT_EQ(host.effects(), 7)
+      << "three directories, a journal written three times, and the one write";
 }
 
 TEST(CreateVgpu, AShortAddressNamesTheParent) {

@@ -56,7 +56,8 @@ TEST_F(OnDisk, UndoPutsContentModeAndAttributesBack) {
   ASSERT_TRUE(report) << english(report.error());
   EXPECT_EQ(*host_->read_file("/etc/written"), "after\n");
   EXPECT_FALSE(host_->exists("/etc/removed"));
-  EXPECT_EQ(host_->status("/var/lib/cleave")->mode, 0700U);
+  EXPECT_EQ(host_->status("/var/lib/cleave")->mode, 0755U);
+  EXPECT_EQ(host_->status("/var/lib/cleave/transactions")->mode, 0700U);
   EXPECT_EQ(host_->status("/var/lib/cleave/transactions/1/journal")->mode, 0600U);
 
   const auto undone = transactions.undo(report->transaction);

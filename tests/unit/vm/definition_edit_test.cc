@@ -7,7 +7,7 @@
 namespace cleave {
 namespace {
 
-Result<CopiedDefinition> copy(const std::string& text, const std::vector<NewImage>& images) {
+Result<CopiedDefinition> copy(const std::string& text, const std::vector<MovedImage>& images) {
   const auto parsed = parse_definition(text, "/vms/old.toml");
   EXPECT_TRUE(parsed.has_value() && parsed->problems.empty()) << text;
   return copy_definition(text, parsed->definition, "new", images);
