@@ -147,6 +147,10 @@ std::string end_line(const Standing& standing) {
                                                         {"with", list_json(standing.paths)}})}}));
 }
 
+std::string lasting_end_line() { return "{\"end\":\"applied\",\"lasts\":true}\n"; }
+
+bool has_lasting_end(std::string_view text) { return text.ends_with("\n" + lasting_end_line()); }
+
 std::optional<Standing> standing_of(std::string_view text) {
   if (!text.ends_with('\n')) return std::nullopt;
   text.remove_suffix(1);

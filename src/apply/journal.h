@@ -61,6 +61,11 @@ std::string undoing_line();
 std::string undone_line(std::size_t change);
 std::string end_line(Journal::End end);
 
+// The end of one that was applied and changed what stays: nobody has to read it to know that.
+std::string lasting_end_line();
+// Whether that is the last line, with nothing torn behind it.
+bool has_lasting_end(std::string_view text);
+
 // What goes with the power, or as soon as none of these paths is there any more.
 struct Standing {
   std::string boot;

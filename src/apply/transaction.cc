@@ -52,8 +52,8 @@ std::string path_it_stands_with(const Change& change) {
 }
 
 std::string applied_line(const Journal& journal, Durability durability) {
+  if (durability == Durability::Synced) return lasting_end_line();
   const std::string plain = end_line(Journal::End::Applied);
-  if (durability == Durability::Synced) return plain;
   Standing standing{.boot = journal.boot, .paths = {}};
   for (const std::size_t change : journal.done) {
     if (journal.undone.contains(change)) continue;
@@ -66,10 +66,10 @@ std::string applied_line(const Journal& journal, Durability durability) {
 
 // Of a transaction whose last line tells what it stands with; empty if it does not. A path that
 // something else has made since keeps the journal for as long as it is there.
-std::optional<bool> is_gone_by_its_end(const HostReader& host, const std::string& path,
+std::optional<bool> is_gone_by_its_end(const HostReader& host, std::string_view text,
                                        const std::string& boot) {
-  const Result<std::string> text = host.read_file(path, kJournalLimit);
-  const std::optional<Standing> standing = text ? standing_of(*text) : std::nullopt;
+  if (has_lasting_end(text)) return false;
+  const std::optional<Standing> standing = standing_of(text);
   if (!standing) return std::nullopt;
   if (!boot.empty() && !standing->boot.empty() && boot != standing->boot) return true;
   return std::ranges::none_of(standing->paths,
@@ -149,9 +149,12 @@ Result<std::vector<Transactions::Stored>> Transactions::load_all() const {
 }
 
 // Whether it was interrupted, or another cleave is at it. False if nothing had begun.
-Result<bool> Transactions::is_open(std::uint32_t number) const {
-  const auto text = host_.read_file(journal_path(directory_of(number)), kJournalLimit);
-  if (text && has_ended(*text)) return false;
+Result<bool> Transactions::is_open(std::uint32_t number, EndedJournals* ended) const {
+  auto text = host_.read_file(journal_path(directory_of(number)), kJournalLimit);
+  if (text && has_ended(*text)) {
+    if (ended != nullptr) ended->emplace_back(number, std::move(*text));
+    return false;
+  }
   const Result<Stored> stored = load(number);
   if (stored) return stored->journal.end == Journal::End::None;
   if (stored.error().code == ErrorCode::NotFound) return false;
@@ -233,15 +236,16 @@ Result<void> Transactions::append(const Stored& stored, const std::string& line)
 
 Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
   const auto used = TRY(numbers());
+  EndedJournals ended;
   for (const std::uint32_t earlier : used) {
-    if (!TRY(is_open(earlier))) continue;
+    if (!TRY(is_open(earlier, &ended))) continue;
     Error error;
     error.code = ErrorCode::Conflict;
     error.message = Message(N_("Transaction {number} was interrupted and is not taken back yet."),
                             {{"number", earlier}});
     return error;
   }
-  TRY(forget_what_is_gone(used));
+  TRY(forget_what_is_gone(ended));
   Stored stored;
   stored.journal.number = used.empty() ? 1 : used.back() + 1;
   stored.journal.time =
@@ -258,12 +262,12 @@ Result<Transactions::Stored> Transactions::begin(const Plan& plan) {
 // Of vGPUs that were removed, or that an earlier boot had, nothing is left that an undo could take
 // back; without this each would leave one more journal to be read. The last number is never used
 // again.
-Result<void> Transactions::forget_what_is_gone(const std::vector<std::uint32_t>& all) {
+Result<void> Transactions::forget_what_is_gone(const EndedJournals& all) {
   const std::string boot = boot_id();
-  for (const std::uint32_t number : all) {
-    if (number == all.back()) break;
+  for (const auto& [number, text] : all) {
+    if (number == all.back().first) break;
     const std::string path = journal_path(directory_of(number));
-    std::optional<bool> gone = is_gone_by_its_end(host_, path, boot);
+    std::optional<bool> gone = is_gone_by_its_end(host_, text, boot);
     if (!gone) {
       const Result<Stored> stored = load(number);
       if (!stored && stored.error().code == ErrorCode::NotFound) continue;

@@ -93,7 +93,10 @@ class Transactions {
   [[nodiscard]] Result<Stored> load(std::uint32_t number) const;
   [[nodiscard]] Result<Stored> find(std::uint32_t number) const;
   [[nodiscard]] Result<std::vector<Stored>> load_all() const;
-  [[nodiscard]] Result<bool> is_open(std::uint32_t number) const;
+  // Number and text of journals; nobody changes them while the lock is held.
+  using EndedJournals = std::vector<std::pair<std::uint32_t, std::string>>;
+  // `ended`: takes the text of one that is not.
+  [[nodiscard]] Result<bool> is_open(std::uint32_t number, EndedJournals* ended = nullptr) const;
   [[nodiscard]] std::string boot_id() const;
   [[nodiscard]] bool is_left(const Stored& stored, std::size_t change,
                              const std::string& boot) const;
@@ -102,7 +105,7 @@ class Transactions {
   [[nodiscard]] Result<bool> has_work(const Plan& plan) const;
   [[nodiscard]] Result<std::unique_ptr<HostWriter::Lock>> lock();
   Result<Stored> begin(const Plan& plan);
-  Result<void> forget_what_is_gone(const std::vector<std::uint32_t>& all);
+  Result<void> forget_what_is_gone(const EndedJournals& all);
   Result<bool> step(Stored& stored, std::size_t change);
   Result<std::vector<std::size_t>> steps(Stored& stored, Range changes);
   Result<PartReport> apply_part(Stored& stored, const Plan& part, Range range);
