@@ -1,6 +1,6 @@
 """What others say of the files of `cleave vm export`: a real libvirtd, KubeVirt's own schema, shells.
 
-Each says what it has skipped: libvirtd with virsh (data/packages/install.sh bench), the schema
+Each says what it has skipped: libvirtd with virsh (data/packages/install.sh test), the schema
 ../shared/schemas/kubevirt-v1.json beside the repository, python3-jsonschema. Of Proxmox VE and
 quickemu there is no program to ask; bash reads quickemu's file, and nothing more is tested of it.
 """

@@ -1,6 +1,6 @@
 """libvirt as a peer: its list of node devices against what cleave defines and makes.
 
-Needs libvirtd and virsh (data/packages/install.sh bench), and says so where they are not there.
+Needs libvirtd and virsh (data/packages/install.sh test), and says so where they are not there.
 """
 import shutil
 import time
@@ -27,7 +27,7 @@ def libvirts_name(uuid, parent):
 
 
 @unittest.skipUnless(shutil.which("libvirtd") and shutil.which("virsh"),
-                     "libvirtd or virsh is not installed: data/packages/install.sh bench")
+                     "libvirtd or virsh is not installed: data/packages/install.sh test")
 class Libvirt(LaptopTest):
     @classmethod
     def setUpClass(cls):
