@@ -112,6 +112,18 @@ Result<ExitStatus> prove_start(CommandContext& context, const VmEnvironment& env
   return exit_status_of(proof);
 }
 
+// How to see a screen that has no window of its own.
+void tell_screen(const CommandContext& context, const StartedVm& started,
+                 const std::string& display) {
+  if (display == "spice") {
+    context.say({N_("Its screen: remote-viewer spice+unix://{path}"),
+                 {{"path", join_path(started.runtime_directory, kSpiceSocket)}}});
+  } else if (display == "vnc" || display == "egl-headless") {
+    context.say({N_("Its screen: vncviewer {path}"),
+                 {{"path", join_path(started.runtime_directory, kVncSocket)}}});
+  }
+}
+
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   if (!host->is_live()) {
@@ -143,6 +155,7 @@ Result<ExitStatus> run(CommandContext& context) {
   for (const Message& failure : started.failures) context.warn(failure);
   tell_devices(context, started);
   tell_suspend(context, started);
+  tell_screen(context, started, request.vm.display);
   if (!started.serial_socket.empty()) {
     context.say({N_("Its serial port: {path}"), {{"path", started.serial_socket}}});
   }
