@@ -75,22 +75,6 @@ class Editor {
 
 }  // namespace
 
-std::string toml_string(std::string_view value) {
-  std::string text = "\"";
-  for (const char letter : value) {
-    const auto byte = static_cast<unsigned char>(letter);
-    if (letter == '"' || letter == '\\') {
-      text += '\\';
-      text += letter;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      text += format("\\u{:04x}", static_cast<unsigned>(byte));
-    } else {
-      text += letter;
-    }
-  }
-  return text + "\"";
-}
-
 Result<CopiedDefinition> copy_definition(std::string_view text, const VmDefinition& definition,
                                          const std::string& new_name,
                                          const std::vector<MovedImage>& images) {

@@ -30,7 +30,4 @@ Result<CopiedDefinition> copy_definition(std::string_view text, const VmDefiniti
                                          const std::string& new_name,
                                          const std::vector<MovedImage>& images);
 
-// As TOML's basic string, with the quotes.
-std::string toml_string(std::string_view value);
-
 }  // namespace cleave

@@ -26,7 +26,7 @@ struct Table {
 };
 
 std::string text(const std::string& value) {
-  return value.empty() ? std::string() : toml_text(value);
+  return value.empty() ? std::string() : toml_string(value);
 }
 
 std::string truth(bool value) { return value ? "true" : "false"; }
@@ -40,7 +40,7 @@ std::string number(std::uint64_t value) { return std::to_string(value); }
 std::string list(const std::vector<std::string>& items) {
   if (items.empty()) return {};
   std::vector<std::string> quoted;
-  for (const std::string& item : items) quoted.push_back(toml_text(item));
+  for (const std::string& item : items) quoted.push_back(toml_string(item));
   return "[" + join(quoted, ", ") + "]";
 }
 
@@ -272,22 +272,6 @@ std::vector<Table> needed_tables(const Vm& vm) {
 }
 
 }  // namespace
-
-std::string toml_text(std::string_view text) {
-  std::string toml = "\"";
-  for (const char letter : text) {
-    const auto code = static_cast<unsigned char>(letter);
-    if (letter == '"' || letter == '\\') {
-      toml += '\\';
-      toml += letter;
-    } else if (code < 0x20 || code == 0x7F) {
-      toml += format("\\u{:04X}", code);
-    } else {
-      toml += letter;
-    }
-  }
-  return toml + "\"";
-}
 
 std::string definition_text(const Vm& vm, WrittenKeys keys) {
   return text_of(keys == WrittenKeys::All ? tables_of(vm) : needed_tables(vm));

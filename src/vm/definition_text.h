@@ -21,7 +21,4 @@ std::string definition_text(const Vm& vm, WrittenKeys keys = WrittenKeys::Needed
 std::string definition_tables_text(const Vm& vm, WrittenKeys keys,
                                    const std::vector<std::string_view>& tables);
 
-// A TOML basic string (toml.io, v1.0.0, "String").
-std::string toml_text(std::string_view text);
-
 }  // namespace cleave

@@ -6,26 +6,10 @@
 
 #include "base/format.h"
 #include "base/text.h"
+#include "vm/toml.h"
 
 namespace cleave {
 namespace {
-
-// A TOML basic string (toml.io, v1.0.0, "String").
-std::string quoted(std::string_view text) {
-  std::string toml = "\"";
-  for (const char letter : text) {
-    const auto code = static_cast<unsigned char>(letter);
-    if (letter == '"' || letter == '\\') {
-      toml += '\\';
-      toml += letter;
-    } else if (code < 0x20 || code == 0x7F) {
-      toml += format("\\u{:04X}", code);
-    } else {
-      toml += letter;
-    }
-  }
-  return toml + "\"";
-}
 
 class Writer {
  public:
@@ -38,7 +22,7 @@ class Writer {
   }
   void line(std::string_view text) { text_ += format("{}\n", text); }
   void value(std::string_view key, std::string_view value) {
-    text_ += format("{} = {}\n", key, quoted(value));
+    text_ += format("{} = {}\n", key, toml_string(value));
   }
   void value_if_given(std::string_view key, std::string_view value) {
     if (!value.empty()) this->value(key, value);

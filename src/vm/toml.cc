@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/format.h"
 #include "base/text.h"
 
 #define TOML_EXCEPTIONS 0
@@ -106,6 +107,22 @@ Error refusal(ErrorCode code, const char* text, std::vector<Field> fields,
 const TomlNode* TomlNode::find(std::string_view key) const {
   const auto found = std::ranges::find(keys, key, &TomlKey::name);
   return found == keys.end() ? nullptr : &found->value;
+}
+
+std::string toml_string(std::string_view text) {
+  std::string toml = "\"";
+  for (const char letter : text) {
+    const auto code = static_cast<unsigned char>(letter);
+    if (letter == '"' || letter == '\\') {
+      toml += '\\';
+      toml += letter;
+    } else if (code < 0x20 || code == 0x7F) {
+      toml += format("\\u{:04X}", code);
+    } else {
+      toml += letter;
+    }
+  }
+  return toml + "\"";
 }
 
 Result<TomlNode> parse_toml(std::string_view text, const std::string& file) {

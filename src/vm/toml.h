@@ -45,6 +45,9 @@ struct TomlKey {
   TomlNode value;
 };
 
+// As TOML's basic string (toml.io, v1.0.0, "String"), with the quotes.
+std::string toml_string(std::string_view text);
+
 // The root table of `text`. Malformed with line and column if it is no TOML; Unsupported if it is
 // larger than 1 MiB. `file` is for messages.
 Result<TomlNode> parse_toml(std::string_view text, const std::string& file);
