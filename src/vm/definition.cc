@@ -95,7 +95,10 @@ class TableReader {
       std::string suggestion;
       if (key.name.size() <= kLongestGuessedKey) suggestion = nearest(key.name, known).value_or("");
       if (!suggestion.empty()) suggestion = full_name(suggestion);
-      const std::string full = full_name(printable(key.name.substr(0, kLongestShownKey)));
+      // TOML has keys without a letter: '' = 1
+      const std::string shown =
+          key.name.empty() ? "\"\"" : printable(key.name.substr(0, kLongestShownKey));
+      const std::string full = full_name(shown);
       Message message{N_("{key} is not a key of a VM definition."), {{"key", full}}};
       if (!suggestion.empty()) {
         message = {N_("{key} is not a key of a VM definition. Did you mean {suggestion}?"),

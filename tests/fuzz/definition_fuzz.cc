@@ -19,7 +19,8 @@ void check_command_line(const cleave::Vm& vm) {
   require(cleave::is_vm_name(vm.name));
   require(vm.memory_bytes % (std::uint64_t{1} << 20U) == 0 && !vm.memory_text.empty());
   for (const cleave::Vm::Disk& disk : vm.disks) {
-    require(disk.file.starts_with('/') && !disk.format.empty());
+    // A drive for discs can be empty.
+    require((disk.file.starts_with('/') || disk.file.empty()) && !disk.format.empty());
   }
   const cleave::StartResources resources{
       .runtime_directory = "/run/cleave/" + vm.name,

@@ -133,6 +133,10 @@ TEST(Parse, SurvivesTheDeepestInput) {
   EXPECT_EQ(parsed->problems.size(), 1U);
 }
 
+TEST(Parse, NamesAKeyWithoutALetter) {
+  EXPECT_EQ(problems("'' = 1\n"), "1:1 \"\" is not a key of a VM definition.\n");
+}
+
 TEST(Parse, TellsAtMostAHundredProblems) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += "unknown" + std::to_string(i) + " = 1\n";
