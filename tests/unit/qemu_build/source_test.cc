@@ -68,21 +68,21 @@ TEST(QemuSource, SourcePackagesComeFromTheDistributionAlone) {
   const std::vector<AptFile> files = {
       {.name = "/etc/apt/sources.list",
        .text = "# deb http://x bookworm main\n"
-               "deb [arch=amd64 signed-by=/k] http://deb.debian.org/debian bookworm main\n"
-               "deb http://deb.debian.org/debian bookworm-updates main # new\n"
-               "deb-src http://deb.debian.org/debian bookworm-updates main\n"
+               "deb [arch=amd64 signed-by=/k] http://mirror.example/debian bookworm main\n"
+               "deb http://mirror.example/debian bookworm-updates main # new\n"
+               "deb-src http://mirror.example/debian bookworm-updates main\n"
                "deb https://packages.example.com cloud-sdk-bookworm main\n"},
       {.name = "debian.sources",
-       .text = "# ours\nTypes: deb\nURIs: http://deb.debian.org/debian\n"
+       .text = "# ours\nTypes: deb\nURIs: http://mirror.example/debian\n"
                "Suites: bookworm bookworm-updates\nComponents: main\nSigned-By:\n"
                " -----BEGIN\n .\n -----END\n\nTypes: deb\nEnabled: no\nURIs: http://y\n"
                "Suites: bookworm\nComponents: main\n"}};
   const AptSources sources = sources_for_source_packages(files, "bookworm");
   EXPECT_EQ(sources.one_line,
-            "deb-src [arch=amd64 signed-by=/k] http://deb.debian.org/debian bookworm main\n"
-            "deb-src http://deb.debian.org/debian bookworm-updates main\n");
+            "deb-src [arch=amd64 signed-by=/k] http://mirror.example/debian bookworm main\n"
+            "deb-src http://mirror.example/debian bookworm-updates main\n");
   EXPECT_EQ(sources.deb822,
-            "Types: deb-src\nURIs: http://deb.debian.org/debian\n"
+            "Types: deb-src\nURIs: http://mirror.example/debian\n"
             "Suites: bookworm bookworm-updates\nComponents: main\nSigned-By:\n"
             " -----BEGIN\n .\n -----END\n\n");
   // Files that name the suite by its age.
