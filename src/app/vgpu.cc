@@ -100,6 +100,14 @@ bool concerns_only(const Change& change, const std::string& uuid) {
   return false;
 }
 
+// 0 if the driver does not tell.
+std::uint32_t room_for(const VgpuParent* parent, const std::string& type_id) {
+  if (parent == nullptr) return 0;
+  const auto& types = parent->capacity.types;
+  const auto type = std::ranges::find(types, type_id, &TypeCapacity::id);
+  return type == types.end() || !type->available_known ? 0 : type->available;
+}
+
 bool makes(const Change& change, const std::string& uuid) {
   const auto* write = std::get_if<WriteAttribute>(&change.effect);
   return write != nullptr && !write->done_path.empty() && base_name(write->done_path) == uuid;
@@ -141,6 +149,7 @@ Result<PreparedCreate> prepare_create(const VgpuView& view, const CreateRequest&
   prepared.request.uuid = TRY(std::move(uuid));
   prepared.sysfs_path = join_path(kDevices, prepared.request.uuid);
   prepared.plan = TRY(attach_plan(view, prepared.request));
+  prepared.room = room_for(parent, prepared.request.type_id);
   if (request.owner) {
     const bool groups = read_vfio_groups(*view.host).value_or(true);
     add_owner(prepared.plan, prepared.sysfs_path, *request.owner, !groups);

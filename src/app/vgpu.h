@@ -55,6 +55,7 @@ struct PreparedCreate {
   VgpuRequest request;
   std::string sysfs_path;  // /sys/bus/mdev/devices/UUID
   Plan plan;
+  std::uint32_t room = 0;  // how many of that type would fit; 0: nobody knows
 };
 
 // Errors: Unsupported if nothing offers vGPUs; Malformed if the request leaves a choice open; Busy

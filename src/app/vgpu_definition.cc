@@ -1,6 +1,7 @@
 #include "app/vgpu_definition.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "app/vgpu_choice.h"
@@ -301,6 +302,21 @@ PreparedStart prepare_start(const VgpuView& view, const MdevDefinition& definiti
   return {.definition = definition, .create = creation_of(view, definition, owner)};
 }
 
+PartOrder start_order(const std::vector<PreparedStart>& prepared) {
+  struct Wish {
+    std::string type;
+    std::uint32_t count = 0;
+  };
+  std::map<std::string, Wish> wishes;  // by parent
+  for (const PreparedStart& each : prepared) {
+    if (!each.create || each.create->plan.empty()) continue;
+    const VgpuRequest& request = each.create->request;
+    Wish& wish = wishes.try_emplace(request.parent, Wish{.type = request.type_id}).first->second;
+    if (wish.type != request.type_id || ++wish.count > each.create->room) return PartOrder::Given;
+  }
+  return PartOrder::Any;
+}
+
 Result<std::vector<StartedVgpu>> start_vgpus(HostWriter& host, Transactions& transactions,
                                              const std::vector<PreparedStart>& prepared) {
   std::vector<StartedVgpu> all;
@@ -316,7 +332,8 @@ Result<std::vector<StartedVgpu>> start_vgpus(HostWriter& host, Transactions& tra
     }
     all.push_back(std::move(started));
   }
-  const auto reports = TRY(transactions.apply_parts({N_("Make vGPUs that are defined")}, parts));
+  const auto reports =
+      TRY(transactions.apply_parts({N_("Make vGPUs that are defined")}, parts, start_order(prepared)));
   auto report = reports.begin();
   std::optional<VgpuView> now;
   for (std::size_t i = 0; i < all.size(); ++i) {

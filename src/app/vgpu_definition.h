@@ -82,7 +82,13 @@ struct PreparedStart {
 PreparedStart prepare_start(const VgpuView& view, const MdevDefinition& definition,
                             const std::optional<Owner>& owner = std::nullopt);
 
-// Makes vGPUs as they are defined, in their order and in one transaction. A refusal is an outcome,
+// Any where all find room whoever comes first: no parent is asked for more than it said it has.
+// Types that share a parent's room take it from each other in ways of their own; there the order
+// decides.
+PartOrder start_order(const std::vector<PreparedStart>& prepared);
+
+// Makes vGPUs as they are defined, in one transaction, and in their order where the room may not do
+// for all. A refusal is an outcome,
 // and the others are made; the error is what keeps every vGPU from being made: no root, a signal.
 Result<std::vector<StartedVgpu>> start_vgpus(HostWriter& host, Transactions& transactions,
                                              const std::vector<PreparedStart>& prepared);

@@ -339,6 +339,11 @@ class FileHost final : public HostWriter {
     return {};
   }
 
+  // Nothing but the root's descriptor is kept between two calls.
+  [[nodiscard]] unsigned threads() const override {
+    return std::max(1U, std::thread::hardware_concurrency());
+  }
+
   [[nodiscard]] bool is_interrupted() const override { return SignalsKept::has_come(); }
 
   [[nodiscard]] std::chrono::system_clock::time_point now() const override {

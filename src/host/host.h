@@ -133,6 +133,9 @@ class HostWriter : public HostReader {
   // `path`: a boot loader reads the disk, and not the journal.
   virtual Result<void> settle(std::string_view path) = 0;
 
+  // How many threads may use it at once; 1: it is for one alone.
+  [[nodiscard]] virtual unsigned threads() const { return 1; }
+
   // True if a signal that ends the program waits (host/signals_wait.h): whoever is at work takes
   // back what is half done.
   [[nodiscard]] virtual bool is_interrupted() const = 0;

@@ -53,16 +53,20 @@ Result<std::uint32_t> undefine(MemoryHost& host) {
 }
 
 // All that are defined, in the order of their UUIDs.
-Result<std::vector<StartedVgpu>> start_all(MemoryHost& host,
-                                           std::chrono::milliseconds patience = 0ms) {
-  Transactions transactions(host);
-  transactions.wait_for_others(patience);
+Result<std::vector<PreparedStart>> prepare_all(const MemoryHost& host) {
   const VgpuView view = TRY(view_vgpus(host, VgpuDetail::None));
   std::vector<PreparedStart> prepared;
   for (const MdevDefinition& definition : TRY(vgpu_definitions(*view.facts))) {
     prepared.push_back(prepare_start(view, definition));
   }
-  return start_vgpus(host, transactions, prepared);
+  return prepared;
+}
+
+Result<std::vector<StartedVgpu>> start_all(MemoryHost& host,
+                                           std::chrono::milliseconds patience = 0ms) {
+  Transactions transactions(host);
+  transactions.wait_for_others(patience);
+  return start_vgpus(host, transactions, TRY(prepare_all(host)));
 }
 
 Result<StartedVgpu> start(MemoryHost& host, std::chrono::milliseconds patience = 0ms) {
@@ -231,6 +235,21 @@ TEST(StartVgpu, MdevctlMayBeFaster) {
   ASSERT_TRUE(started) << english(started.error());
   EXPECT_EQ(started->state, VgpuStart::AlreadyThere);
   EXPECT_TRUE(host.exists(kDevice)) << "it is not taken away";
+}
+
+TEST(StartVgpu, AllAtOnceOnlyWhereAllFit) {
+  MemoryHost host = machine();
+  ASSERT_TRUE(define(host, request(kSmall.type_id)));
+  define_other(host, kSmall.type_id);
+  const auto order = [&](const char* room) {
+    host.add_file(kSmall.type_path() + "/available_instances", room);
+    return start_order(*prepare_all(host));
+  };
+  EXPECT_EQ(order("2\n"), PartOrder::Any);
+  EXPECT_EQ(order("1\n"), PartOrder::Given);
+  EXPECT_EQ(order("many\n"), PartOrder::Given) << "the driver does not tell";
+  define_other(host, kLarge.type_id);
+  EXPECT_EQ(order("2\n"), PartOrder::Given) << "two types share the room";
 }
 
 TEST(StartVgpu, WaitsForAnotherCleave) {

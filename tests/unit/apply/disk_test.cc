@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "apply/transaction.h"
+#include "base/format.h"
 #include "host/file_host.h"
 
 namespace cleave {
@@ -67,6 +68,43 @@ TEST_F(OnDisk, UndoPutsContentModeAndAttributesBack) {
     EXPECT_EQ(host_->status(path)->mode, 0604U);
   }
   EXPECT_EQ(::getxattr(removed.c_str(), "user.note", note.data(), note.size()), notes);
+}
+
+// As many threads as the machine has processors are at it.
+TEST_F(OnDisk, PartsOfAnyOrderAreEachAppliedOrTakenBack) {
+  constexpr std::size_t kParts = 200;
+  const auto fails = [](std::size_t part) { return part % 7 == 3; };
+  const auto path_of = [](std::size_t part) { return format("/attribute-{}", part); };
+  std::vector<Plan> parts;
+  for (std::size_t part = 0; part < kParts; ++part) {
+    const std::string path = path_of(part);
+    std::ofstream(root_ / path.substr(1)) << "0";
+    WriteAttribute write;
+    write.path = path;
+    write.value = "1";
+    write.undo_path = path;
+    write.undo_value = "0";
+    WriteAttribute refused;
+    refused.path = "/missing";
+    parts.push_back(plan_of(write, refused));
+    if (!fails(part)) parts.back().changes.pop_back();
+  }
+
+  Transactions transactions(*host_);
+  const auto reports = transactions.apply_parts(Message("many"), parts, PartOrder::Any);
+  ASSERT_TRUE(reports) << english(reports.error());
+  ASSERT_EQ(reports->size(), kParts);
+  for (std::size_t part = 0; part < kParts; ++part) {
+    EXPECT_EQ(reports->at(part).why.has_value(), fails(part)) << part;
+    EXPECT_EQ(*host_->read_file(path_of(part)), fails(part) ? "0" : "1") << part;
+  }
+  const auto records = transactions.list();
+  ASSERT_TRUE(records) << english(records.error());
+  ASSERT_EQ(records->size(), 1U);
+  ASSERT_TRUE(transactions.undo(records->front().number));
+  for (std::size_t part = 0; part < kParts; ++part) {
+    EXPECT_EQ(*host_->read_file(path_of(part)), "0") << part;
+  }
 }
 
 TEST_F(OnDisk, ASecondHolderOfTheLockIsRefused) {
