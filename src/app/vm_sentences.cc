@@ -34,6 +34,12 @@ Message end_sentence(const VmEnd& end) {
     case VmEndKind::HostRequest:
       return {N_("QEMU was asked to end.")};
     case VmEndKind::Killed:
+      if (end.memory_kills != 0) {
+        return {N_("QEMU was killed by signal {signal}, most likely by the kernel, which ended "
+                   "programs for lack of memory while it ran ({count}). Give the VM less memory, "
+                   "or end other programs first."),
+                {{"signal", end.signal}, {"count", end.memory_kills}}};
+      }
       return {N_("QEMU was killed by signal {signal}."), {{"signal", end.signal}}};
     case VmEndKind::Failed:
       return {N_("QEMU failed with exit status {status}."), {{"status", end.exit_status}}};

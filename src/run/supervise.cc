@@ -13,6 +13,7 @@
 #include "base/format.h"
 #include "run/companions.h"
 #include "run/disk_trouble.h"
+#include "run/memory_kills.h"
 #include "run/pinning.h"
 #include "run/qemu_log.h"
 #include "run/qmp.h"
@@ -84,6 +85,7 @@ class VmSupervisor {
   Companions companions_;
   Clock::time_point last_lost_;  // when the last of them ended
   DiskNames disks_;
+  std::uint64_t memory_kills_ = 0;  // before QEMU's start
   std::vector<Message> failures_;
 };
 
@@ -311,6 +313,7 @@ Result<Process> VmSupervisor::start_qemu(const LaunchSpec& launch, int monitor, 
     state_.qemu = identity;
     return write_state(spec_.runtime_directory, state_);
   };
+  memory_kills_ = memory_kills().value_or(0);
   Result<Process> started = Process::start(spec);
   if (!started) {
     state_.qemu.reset();
@@ -457,6 +460,7 @@ VmEnd VmSupervisor::make_end(const ProcessEnd& process) const {
   }
   if (process.signal != 0) {
     end.kind = VmEndKind::Killed;
+    if (process.signal == SIGKILL) end.memory_kills = memory_kills().value_or(0) - memory_kills_;
   } else if (process.exit_status != 0) {
     end.kind = VmEndKind::Failed;
   } else if (by_guest) {

@@ -212,6 +212,7 @@ Json to_json(const VmEnd& end) {
                             {"signal", end.signal},
                             {"shutdown_reason", end.shutdown_reason},
                             {"last_words", end.last_words}});
+  if (end.memory_kills != 0) json.set("memory_kills", end.memory_kills);
   if (!end.lost_companions.empty()) json.set("lost_companions", to_json(end.lost_companions));
   return json;
 }
@@ -223,6 +224,7 @@ Result<VmEnd> end_from_json(const Json& json) {
   end.kind = static_cast<VmEndKind>(*kind);
   end.exit_status = static_cast<int>(unsigned_of(json, "exit_status") & 0xffU);
   end.signal = static_cast<int>(unsigned_of(json, "signal") & 0x7fU);
+  end.memory_kills = unsigned_of(json, "memory_kills");
   end.shutdown_reason = printable(json.text_of("shutdown_reason"));
   end.last_words = printable(json.text_of("last_words"));
   end.lost_companions = lost_companions_of(json);

@@ -49,8 +49,10 @@ struct LostCompanion {
 
 struct VmEnd {
   VmEndKind kind = VmEndKind::Unknown;
-  int exit_status = 0;          // of QEMU, where it ended by itself
-  int signal = 0;               // that killed QEMU, or 0
+  int exit_status = 0;  // of QEMU, where it ended by itself
+  int signal = 0;       // that killed QEMU, or 0
+  // Where SIGKILL did: how many programs the kernel ended for lack of memory while QEMU ran.
+  std::uint64_t memory_kills = 0;
   std::string shutdown_reason;  // QMP's ShutdownCause, "guest-shutdown"; empty: not told
   std::string last_words;       // the end of QEMU's standard error, at most 4 KiB, printable
   std::vector<LostCompanion> lost_companions{};  // before it

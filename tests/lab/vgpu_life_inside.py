@@ -1,7 +1,7 @@
 """Runs inside the virtual laptop and prints what it saw as JSON; vgpu_life_test.py judges it.
 
 usage: vgpu_life_inside.py cycles COUNT | race COUNT | vms COUNT | function-vms COUNT ADDRESS |
-       kill-qemu PARENT TYPE | kill-supervisor PARENT TYPE
+       kill-qemu PARENT TYPE | kill-supervisor PARENT TYPE | run-out-of-memory PARENT TYPE
 """
 import json
 import os
@@ -183,6 +183,17 @@ def kill_qemu(parent, kind):
     return seen
 
 
+def run_out_of_memory(parent, kind):
+    """The kernel picks its victim when it is asked to (Documentation/admin-guide/sysrq.rst, “f”)."""
+    seen = start_for_kill(parent, kind)
+    for path, text in ((f"/proc/{seen['qemu']}/oom_score_adj", "1000"), ("/proc/sysrq-trigger", "f")):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+    seen["free_after_s"] = wait_until(lambda: not os.listdir(DEVICES))
+    seen["status"] = cleave("vm", "status", seen["path"]).stdout
+    return seen
+
+
 def kill_supervisor(parent, kind):
     seen = start_for_kill(parent, kind)
     os.kill(seen["supervisor"], signal.SIGKILL)
@@ -203,7 +214,8 @@ def main():
     elif what == "function-vms":
         result = function_vms(int(words[0]), words[1])
     else:
-        result = {"kill-qemu": kill_qemu, "kill-supervisor": kill_supervisor}[what](*words)
+        result = {"kill-qemu": kill_qemu, "kill-supervisor": kill_supervisor,
+                  "run-out-of-memory": run_out_of_memory}[what](*words)
     print(json.dumps(result))
 
 

@@ -78,6 +78,11 @@ class Life(LifeTest):
                 self.assertEqual((seen["again"]["status"], seen["again"]["killed"]), (0, 0), seen)
                 self.assertTrue(seen["again"]["free"])
 
+    def test_when_memory_runs_out_the_reason_is_told(self):
+        seen = self.inside("run-out-of-memory", "mdpy", "mdpy-vga")
+        self.assertIsNotNone(seen["free_after_s"])
+        self.assertIn("for lack of memory", seen["status"])
+
     def test_a_supervisor_that_is_killed_leaves_a_device_that_is_free_or_rightly_owned(self):
         for parent, kind in PARENTS.items():
             with self.subTest(parent=parent):

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "run/memory_kills.h"
+
 namespace cleave {
 namespace {
 
@@ -57,6 +59,17 @@ TEST_F(VmStateTest, ComesBackAsItWasWritten) {
   const auto read_back = read_state(directory_);
   ASSERT_TRUE(read_back.has_value() && read_back->has_value());
   EXPECT_EQ(to_json(**read_back), to_json(state));
+}
+
+TEST_F(VmStateTest, AnEndForLackOfMemoryIsKept) {
+  VmEnd end{.kind = VmEndKind::Killed,
+            .signal = 9,
+            .memory_kills = 2,
+            .shutdown_reason = {},
+            .last_words = {}};
+  EXPECT_EQ(end_from_json(to_json(end))->memory_kills, 2U);
+  EXPECT_EQ(memory_kills_in("nr_free_pages 7\noom_kill 12\nnuma_hit 3\n"), 12U);
+  EXPECT_EQ(memory_kills_in("nr_free_pages 7\n"), std::nullopt);
 }
 
 TEST_F(VmStateTest, DamagedStateIsMalformedAndNamesTheFile) {
