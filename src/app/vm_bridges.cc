@@ -1,5 +1,8 @@
 #include "app/vm_bridges.h"
 
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -19,6 +22,7 @@ constexpr std::array kHelperPlaces = {"/usr/lib/qemu/qemu-bridge-helper",
                                       "/usr/libexec/qemu-bridge-helper",
                                       "/usr/local/libexec/qemu-bridge-helper"};
 constexpr const char* kRules = "/etc/qemu/bridge.conf";
+constexpr const char* kTapDevice = "/dev/net/tun";
 constexpr std::size_t kRulesLimit = std::size_t{1} << 20U;
 
 std::optional<std::string> helper_of(const HostReader& host) {
@@ -45,6 +49,15 @@ std::optional<bool> is_allowed(const HostReader& host, const std::string& bridge
     if (fields[0] == "allow") allowed = true;
   }
   return includes ? std::nullopt : std::optional<bool>(allowed);
+}
+
+// Empty: nobody here can tell, of another machine's files.
+std::optional<bool> has_rights(const HostReader& host, const std::string& helper) {
+  const Result<FileStatus> status = host.status(helper);
+  if (status && (status->mode & S_ISUID) != 0) return true;
+  if (!status || !host.is_live()) return std::nullopt;
+  // Some distributions give it capabilities instead (capabilities(7), “File capabilities”).
+  return ::getxattr(helper.c_str(), "security.capability", nullptr, 0) > 0;
 }
 
 VmProblem problem(const char* id, ErrorCode code, Message message, Message remedy) {
@@ -74,21 +87,45 @@ void check_bridge(const HostReader& host, const std::string& bridge,
                {{"bridge", bridge}}}));
 }
 
+// What the helper lacks where a user's VM is started without root.
+void check_rights(const HostReader& host, const std::string& helper,
+                  std::vector<VmProblem>& problems) {
+  if (has_rights(host, helper) == false) {
+    problems.push_back(problem(
+        "network.helper_rights", ErrorCode::Denied,
+        {N_("{helper} may not make network cards: it is no program of root's for everybody"),
+         {{"helper", helper}}},
+        {N_("As root: chmod u+s {helper}. Debian and Ubuntu leave that to whoever wants it "
+            "(dpkg-statoverride keeps it)."),
+         {{"helper", helper}}}));
+  }
+  const Result<bool> usable = host.may_access(kTapDevice, Access::ReadWrite);
+  if (!usable || *usable) return;
+  problems.push_back(problem("network.tap_denied", ErrorCode::Denied,
+                             {N_("Users may not open {path}"), {{"path", kTapDevice}}},
+                             {N_("As root: chmod 666 {path}. udev does so at every start on most "
+                                 "systems; alone it gives no right to the network."),
+                              {{"path", kTapDevice}}}));
+}
+
 }  // namespace
 
-std::vector<VmProblem> check_bridges(const HostReader& host, const Vm& vm) {
+std::vector<VmProblem> check_bridges(const HostReader& host, const Vm& vm, bool by_root) {
   std::vector<VmProblem> problems;
   std::set<std::string> bridges;
   for (const Vm::Network& network : vm.networks) {
     if (network.type == "bridge") bridges.insert(network.bridge);
   }
   if (bridges.empty()) return problems;
-  if (!helper_of(host)) {
+  const std::optional<std::string> helper = helper_of(host);
+  if (!helper) {
     problems.push_back(problem("network.helper_missing", ErrorCode::NotFound,
                                {N_("QEMU's qemu-bridge-helper, which puts a VM on a bridge, is "
                                    "not here")},
                                {N_("Install it: package qemu-system-common on Debian and Ubuntu, "
                                    "qemu-common on Fedora.")}));
+  } else if (!by_root) {
+    check_rights(host, *helper, problems);
   }
   for (const std::string& bridge : bridges) check_bridge(host, bridge, problems);
   return problems;

@@ -219,7 +219,7 @@ Result<std::vector<VmProblem>> check_machine(const HostReader& host,
     check_display(host, environment, vm, problems);
     check_memory_lock(environment, vm, problems);
     std::ranges::move(check_companions(host, environment, vm), std::back_inserter(problems));
-    std::ranges::move(check_bridges(host, vm), std::back_inserter(problems));
+    std::ranges::move(check_bridges(host, vm, environment.is_root), std::back_inserter(problems));
   }
   if (!gpu || (!vm.gpu && vm.devices.empty())) return problems;
   const Result<DeviceChoice> choice = choose_devices(host, environment, vm);

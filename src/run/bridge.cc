@@ -31,6 +31,10 @@ Error refusal(const std::string& bridge, const std::string& helper, const Progra
     remedy =
         Message(N_("Make the bridge first, or name another one: “ip link show type bridge” "
                    "lists them."));
+  } else if (says("open /dev/net/tun")) {
+    remedy = Message(N_("As root: chmod 666 {path}. udev does so at every start on most systems; "
+                        "alone it gives no right to the network."),
+                     {{"path", "/dev/net/tun"}});
   } else if (says("not permitted") || says("Permission denied")) {
     remedy = Message(N_("The helper has to be root's program for everybody: chmod u+s {helper}"),
                      {{"helper", helper}});

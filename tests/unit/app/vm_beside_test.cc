@@ -122,20 +122,20 @@ TEST(VmCompanions, VirtiofsdHasNoSandboxWhereUsersHaveNoNamespaces) {
 TEST(VmBridges, WhatIsMissingOrNotAllowedIsNamed) {
   MemoryHost host;
   Vm vm;
-  EXPECT_EQ(ids(check_bridges(host, vm)), Ids{});
+  EXPECT_EQ(ids(check_bridges(host, vm, true)), Ids{});
   vm.networks.push_back(
       {.type = "bridge", .bridge = "br0", .model = "virtio", .mac = "", .forwards = {}});
   vm.networks.push_back(vm.networks.front());
-  EXPECT_EQ(ids(check_bridges(host, vm)),
+  EXPECT_EQ(ids(check_bridges(host, vm, true)),
             (Ids{"network.helper_missing", "network.bridge_missing"}));
   host.add_file("/usr/lib/qemu/qemu-bridge-helper", "", 0755);
   host.add_directory("/sys/class/net/br0");
-  EXPECT_EQ(ids(check_bridges(host, vm)), Ids{"network.bridge_missing"});
+  EXPECT_EQ(ids(check_bridges(host, vm, true)), Ids{"network.bridge_missing"});
   host.add_directory("/sys/class/net/br0/bridge");
-  EXPECT_EQ(ids(check_bridges(host, vm)), Ids{"network.bridge_denied"}) << "no rules at all";
+  EXPECT_EQ(ids(check_bridges(host, vm, true)), Ids{"network.bridge_denied"}) << "no rules at all";
   const auto with_rules = [&](const char* rules) {
     host.add_file("/etc/qemu/bridge.conf", rules);
-    return ids(check_bridges(host, vm));
+    return ids(check_bridges(host, vm, true));
   };
   EXPECT_EQ(with_rules("allow virbr0\n# allow br0\n"), Ids{"network.bridge_denied"});
   EXPECT_EQ(with_rules("allow br0\n"), Ids{});
@@ -143,7 +143,11 @@ TEST(VmBridges, WhatIsMissingOrNotAllowedIsNamed) {
   EXPECT_EQ(with_rules("allow all\ndeny br0\n"), Ids{"network.bridge_denied"});
   EXPECT_EQ(with_rules("include /etc/qemu/mina.conf\n"), Ids{}) << "the helper will tell";
   host.add_unreadable("/etc/qemu/bridge.conf", EACCES);
-  EXPECT_EQ(ids(check_bridges(host, vm)), Ids{}) << "unknown is not denied";
+  EXPECT_EQ(ids(check_bridges(host, vm, true)), Ids{}) << "unknown is not denied";
+  EXPECT_EQ(ids(check_bridges(host, vm, false)), Ids{}) << "of a copied machine nobody knows";
+  host.add_device("/dev/net/tun", 0, 10, 200);
+  EXPECT_EQ(ids(check_bridges(host, vm, true)), Ids{});
+  EXPECT_EQ(ids(check_bridges(host, vm, false)), Ids{"network.tap_denied"});
 }
 
 // With the real QEMU, as the user's VMs under sudo.

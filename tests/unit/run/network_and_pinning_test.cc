@@ -56,6 +56,9 @@ TEST_F(BridgeTest, RefusalsAreToldInItsOwnWordsWithARemedy) {
   const auto not_root = tap_on_bridge(
       helper("sys.exit('failed to create tun device: Operation not permitted')"), "br0");
   EXPECT_NE(english(not_root.error().remedy).find("chmod u+s"), std::string::npos);
+  const auto no_node =
+      tap_on_bridge(helper("sys.exit('failed to open /dev/net/tun: Permission denied')"), "br0");
+  EXPECT_NE(english(no_node.error().remedy).find("chmod 666"), std::string::npos);
 }
 
 TEST_F(BridgeTest, OneThatSendsNothingOrNeverEndsIsAnError) {
