@@ -89,25 +89,28 @@ Result<Vm> demo_vm(const HostReader& host, const Facts& facts, const GpuDiagnosi
 // A VM that must not outlive this function unless it was ended in order.
 class RunningDemo {
  public:
-  explicit RunningDemo(const VmEnvironment& environment) : environment_(environment) {}
+  RunningDemo(const HostReader& host, const VmEnvironment& environment)
+      : host_(host), environment_(environment) {}
   RunningDemo(const RunningDemo&) = delete;
   RunningDemo& operator=(const RunningDemo&) = delete;
   ~RunningDemo() {
     // What fails here is found and cleared away by the next call.
-    if (running_) (void)kill_vm(environment_, kDemoName);
+    if (running_) (void)kill_vm(host_, environment_, kDemoName);
   }
   Result<void> stop() {
-    TRY(stop_vm(environment_, kDemoName, kStopLimit));
+    TRY(stop_vm(host_, environment_, kDemoName, kStopLimit));
     running_ = false;
     return {};
   }
 
  private:
+  const HostReader& host_;
   const VmEnvironment& environment_;
   bool running_ = true;
 };
 
-Result<void> end_leftover(const VmEnvironment& environment, const DemoRequest& request) {
+Result<void> end_leftover(const HostReader& host, const VmEnvironment& environment,
+                          const DemoRequest& request) {
   const VmReport before = TRY(vm_status(environment, kDemoName, false));
   const VmStatus status = before.seen.status;
   if (status != VmStatus::Running && status != VmStatus::Unsupervised &&
@@ -115,17 +118,18 @@ Result<void> end_leftover(const VmEnvironment& environment, const DemoRequest& r
     return {};
   }
   request.on_step({N_("End the demo that an earlier call left running")});
-  const Result<StopReport> ended = kill_vm(environment, kDemoName);
+  const Result<StopReport> ended = kill_vm(host, environment, kDemoName);
   // It may have ended by itself meanwhile.
   if (!ended && ended.error().code != ErrorCode::NotFound) return ended.error();
   return {};
 }
 
 // The guest's picture, once it has the size that the guest draws.
-Result<void> save_picture(const VmEnvironment& environment, const DemoRequest& request,
-                          const GuestReport& guest) {
+Result<void> save_picture(const HostReader& host, const VmEnvironment& environment,
+                          const DemoRequest& request, const GuestReport& guest) {
   for (int tries_left = kPictureTries; tries_left > 0; --tries_left) {
-    const ScreenshotReport saved = TRY(save_screenshot(environment, kDemoName, request.picture));
+    const ScreenshotReport saved =
+        TRY(save_screenshot(host, environment, kDemoName, request.picture));
     if (saved.width == guest.width && saved.height == guest.height) return {};
     std::this_thread::sleep_for(kBetweenTries);
   }
@@ -171,7 +175,7 @@ Result<DemoReport> run_demo(HostWriter& host, const Diagnosis& diagnosis,
   const GpuDiagnosis* gpu = demo_gpu(diagnosis);
   if (gpu == nullptr) return error_of(ErrorCode::Unsupported, why_no_demo_here(diagnosis).reason);
   const VmEnvironment environment = TRY(this_vm_environment());
-  TRY(end_leftover(environment, request));
+  TRY(end_leftover(host, environment, request));
 
   StartRequest start;
   const std::string kernel = TRY(readable_guest_file(host, environment));
@@ -182,7 +186,7 @@ Result<DemoReport> run_demo(HostWriter& host, const Diagnosis& diagnosis,
   };
   start.before_launch = [&request] { request.on_step({N_("Start QEMU with the vGPU")}); };
   const StartedVm started = TRY(start_vm(host, environment, start));
-  RunningDemo demo(environment);
+  RunningDemo demo(host, environment);
 
   request.on_step({N_("Wait until the guest has drawn")});
   DemoReport report;
@@ -191,7 +195,7 @@ Result<DemoReport> run_demo(HostWriter& host, const Diagnosis& diagnosis,
       [](const GuestReport& guest) { return guest.frames >= 2 && guest.frames_per_second > 0; },
       kGuestLimit, request.cancel));
   request.on_step({N_("Save the guest's picture")});
-  TRY(save_picture(environment, request, report.guest));
+  TRY(save_picture(host, environment, request, report.guest));
   request.on_step({N_("Stop the VM and give the vGPU back")});
   TRY(demo.stop());
 

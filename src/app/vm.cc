@@ -197,11 +197,6 @@ void see_to_giving_back(HostWriter& host, const LaunchedVm& launched, StartedVm&
 
 }  // namespace
 
-Error not_running(const std::string& name) {
-  return error_of(ErrorCode::NotFound, {N_("The VM {name} does not run"), {{"name", name}}},
-                  {N_("Start it with `cleave vm start {name}`."), {{"name", name}}});
-}
-
 bool is_alive(const VmObservation& seen) {
   return seen.status == VmStatus::Running || seen.status == VmStatus::Unsupervised ||
          seen.status == VmStatus::Starting;
@@ -409,10 +404,13 @@ Result<StopMeans> end_qemu(const VmReport& report, const OwnedFd& qemu, StopMean
                   {N_("The kernel's log (dmesg) may tell which; a reboot ends it.")});
 }
 
-Result<StopReport> end_vm(const VmEnvironment& environment, const std::string& name,
-                          StopMeans first, std::chrono::milliseconds limit) {
+Result<StopReport> end_vm(const HostReader& host, const VmEnvironment& environment,
+                          const std::string& name, StopMeans first,
+                          std::chrono::milliseconds limit) {
   const VmReport before = TRY(vm_status(environment, name, false));
-  if (!is_alive(before.seen) || !before.seen.state.qemu) return not_running(before.name);
+  if (!is_alive(before.seen) || !before.seen.state.qemu) {
+    return not_running(host, environment, name);
+  }
   StopReport report{.means = first, .after = {}};
   {
     const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
@@ -426,18 +424,20 @@ Result<StopReport> end_vm(const VmEnvironment& environment, const std::string& n
 
 }  // namespace
 
-Result<StopReport> stop_vm(const VmEnvironment& environment, const std::string& name,
-                           std::chrono::milliseconds limit) {
-  return end_vm(environment, name, StopMeans::Guest, limit);
+Result<StopReport> stop_vm(const HostReader& host, const VmEnvironment& environment,
+                           const std::string& name, std::chrono::milliseconds limit) {
+  return end_vm(host, environment, name, StopMeans::Guest, limit);
 }
 
-Result<StopReport> kill_vm(const VmEnvironment& environment, const std::string& name) {
-  return end_vm(environment, name, StopMeans::Kill, {});
+Result<StopReport> kill_vm(const HostReader& host, const VmEnvironment& environment,
+                           const std::string& name) {
+  return end_vm(host, environment, name, StopMeans::Kill, {});
 }
 
-Result<QmpClient> connect_monitor(const VmEnvironment& environment, const std::string& name) {
+Result<QmpClient> connect_monitor(const HostReader& host, const VmEnvironment& environment,
+                                  const std::string& name) {
   const VmReport report = TRY(vm_status(environment, name, false));
-  if (!is_alive(report.seen)) return not_running(report.name);
+  if (!is_alive(report.seen)) return not_running(host, environment, name);
   const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
   return QmpClient::connect(join_path(report.runtime_directory, kQmpSocket),
                             std::chrono::seconds(10));
@@ -459,8 +459,9 @@ Result<Picture> dump_screen(QmpClient& monitor, const std::string& directory) {
 
 }  // namespace
 
-Result<Picture> take_picture(const VmEnvironment& environment, const std::string& name) {
-  QmpClient monitor = TRY(connect_monitor(environment, name));
+Result<Picture> take_picture(const HostReader& host, const VmEnvironment& environment,
+                             const std::string& name) {
+  QmpClient monitor = TRY(connect_monitor(host, environment, name));
   const std::string directory = runtime_directory(environment, vm_name_of(name));
   const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
   // A VM with a VNC socket has egl-headless, whose VNC shows every kind of picture.
@@ -469,9 +470,9 @@ Result<Picture> take_picture(const VmEnvironment& environment, const std::string
   return dump_screen(monitor, directory);
 }
 
-Result<ScreenshotReport> save_screenshot(const VmEnvironment& environment, const std::string& name,
-                                         const std::string& file) {
-  const Picture picture = TRY(take_picture(environment, name));
+Result<ScreenshotReport> save_screenshot(const HostReader& host, const VmEnvironment& environment,
+                                         const std::string& name, const std::string& file) {
+  const Picture picture = TRY(take_picture(host, environment, name));
   const std::string png = TRY(encode_png(picture));
   TRY(save_file(file, png));
   return ScreenshotReport{.width = picture.width, .height = picture.height};

@@ -140,34 +140,35 @@ enum class StopMeans : std::uint8_t { Guest, Agent, Quit, Kill };
 const char* stop_means_name(StopMeans means);  // "guest", "guest-agent", "quit", "kill"
 
 // Presses the power button, asks the guest's agent if that does not help, after `limit` has QEMU
-// quit, and kills it if it does not even do that. NotFound if it does not run.
+// quit, and kills it if it does not even do that. NotFound if it does not run (not_running()).
 struct StopReport {
   StopMeans means = StopMeans::Guest;
   VmReport after;
 };
-Result<StopReport> stop_vm(const VmEnvironment& environment, const std::string& name,
-                           std::chrono::milliseconds limit);
-Result<StopReport> kill_vm(const VmEnvironment& environment, const std::string& name);
+Result<StopReport> stop_vm(const HostReader& host, const VmEnvironment& environment,
+                           const std::string& name, std::chrono::milliseconds limit);
+Result<StopReport> kill_vm(const HostReader& host, const VmEnvironment& environment,
+                           const std::string& name);
 
-// The guest's screen as it is now.
-Result<Picture> take_picture(const VmEnvironment& environment, const std::string& name);
+// The guest's screen as it is now. NotFound as stop_vm().
+Result<Picture> take_picture(const HostReader& host, const VmEnvironment& environment,
+                             const std::string& name);
 
 // Saves it as a PNG file.
 struct ScreenshotReport {
   std::uint32_t width = 0;
   std::uint32_t height = 0;
 };
-Result<ScreenshotReport> save_screenshot(const VmEnvironment& environment, const std::string& name,
-                                         const std::string& file);
-
-// NotFound, with how to start it.
-Error not_running(const std::string& name);
+Result<ScreenshotReport> save_screenshot(const HostReader& host, const VmEnvironment& environment,
+                                         const std::string& name, const std::string& file);
 
 // Whether there is a QEMU of it.
 bool is_alive(const VmObservation& seen);
 
-// A connection to QEMU's monitor, for as long as it is kept: it serves one at a time.
-Result<QmpClient> connect_monitor(const VmEnvironment& environment, const std::string& name);
+// A connection to QEMU's monitor, for as long as it is kept: it serves one at a time. NotFound as
+// stop_vm().
+Result<QmpClient> connect_monitor(const HostReader& host, const VmEnvironment& environment,
+                                  const std::string& name);
 
 // One sentence: why it ended.
 Message end_sentence(const VmEnd& end);

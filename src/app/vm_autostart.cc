@@ -160,12 +160,12 @@ Result<PreparedAutostart> prepare_autostart(const HostReader& host,
                                             const VmEnvironment& environment,
                                             const std::string& name, std::optional<Autostart> when,
                                             const std::string& program) {
+  const std::string file = TRY(find_definition(host, environment, name));
   if (!is_started_by_systemd(host)) {
     return error_of(ErrorCode::Unsupported,
                     {N_("This machine was not started by systemd, whose units start VMs")},
                     {N_("Have your own system call: cleave vm start {name}"), {{"name", name}}});
   }
-  const std::string file = TRY(find_definition(host, environment, name));
   if (!is_listed(environment, file)) {
     return error_of(
         ErrorCode::Unsupported, {N_("{file} is not where definitions are kept"), {{"file", file}}},

@@ -87,15 +87,6 @@ Result<std::uint64_t> full_memory(QmpClient& monitor) {
 
 }  // namespace
 
-Result<QmpClient> monitor_of(const HostReader& host, const VmEnvironment& environment,
-                             const std::string& name) {
-  Result<QmpClient> monitor = connect_monitor(environment, name);
-  if (monitor || monitor.error().code != ErrorCode::NotFound) return monitor;
-  // A VM that runs need not have its definition any more; one that does not must have one.
-  (void)TRY(find_definition(host, environment, name));
-  return monitor;
-}
-
 Result<OwnedFd> keep_stopped(const VmEnvironment& environment, const std::string& vm_name) {
   const VmReport report = TRY(vm_status(environment, vm_name, false));
   const Error runs =
@@ -112,7 +103,7 @@ Result<OwnedFd> keep_stopped(const VmEnvironment& environment, const std::string
 
 Result<ControlReport> control_vm(const HostReader& host, const VmEnvironment& environment,
                                  const std::string& name, ControlAction action) {
-  QmpClient monitor = TRY(monitor_of(host, environment, name));
+  QmpClient monitor = TRY(connect_monitor(host, environment, name));
   ControlReport report{.name = vm_name_of(name), .before = TRY(status_of(monitor)), .after = {}};
   switch (action) {
     case ControlAction::Pause:
@@ -145,7 +136,7 @@ Result<std::size_t> send_keys(const HostReader& host, const VmEnvironment& envir
     }
     requests.push_back(Json::object({{"keys", std::move(keys)}}));
   }
-  QmpClient monitor = TRY(monitor_of(host, environment, name));
+  QmpClient monitor = TRY(connect_monitor(host, environment, name));
   const std::string status = TRY(status_of(monitor));
   if (!TRY(is_running(monitor)) && status != "suspended") {
     return error_of(ErrorCode::Conflict,
@@ -160,7 +151,7 @@ Result<std::size_t> send_keys(const HostReader& host, const VmEnvironment& envir
 
 Result<std::string> monitor_command(const HostReader& host, const VmEnvironment& environment,
                                     const std::string& name, const std::string& command) {
-  QmpClient monitor = TRY(monitor_of(host, environment, name));
+  QmpClient monitor = TRY(connect_monitor(host, environment, name));
   const Json answer = TRY(monitor.execute(
       "human-monitor-command", Json::object({{"command-line", command}}), kMonitorPatience));
   if (answer.as_string() == nullptr) return std::string();
@@ -187,7 +178,7 @@ Result<BalloonReport> set_balloon(const HostReader& host, const VmEnvironment& e
         {N_("“{size}” is no size of memory: a whole number with M or G, at least {least}"),
          {{"size", printable(size)}, {"least", size_text(kLeastBalloon)}}});
   }
-  QmpClient monitor = TRY(monitor_of(host, environment, name));
+  QmpClient monitor = TRY(connect_monitor(host, environment, name));
   const std::vector<std::string> ids = TRY(device_ids(monitor));
   if (std::ranges::find(ids, "balloon") == ids.end()) {
     return no_balloon(TRY(vm_status(environment, name, false)).seen.state);
@@ -212,10 +203,7 @@ Result<BalloonReport> set_balloon(const HostReader& host, const VmEnvironment& e
 Result<OwnedFd> connect_console(const HostReader& host, const VmEnvironment& environment,
                                 const std::string& name) {
   const VmReport report = TRY(vm_status(environment, name, false));
-  if (!is_alive(report.seen)) {
-    (void)TRY(find_definition(host, environment, name));
-    return not_running(report.name);
-  }
+  if (!is_alive(report.seen)) return not_running(host, environment, name);
   const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
   const std::string socket = join_path(report.runtime_directory, kSerialSocket);
   if (::access(socket.c_str(), F_OK) != 0) {

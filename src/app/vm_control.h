@@ -14,10 +14,6 @@
 
 namespace cleave {
 
-// The monitor of a VM that runs. NotFound: it does not, or there is no VM of that name at all.
-Result<QmpClient> monitor_of(const HostReader& host, const VmEnvironment& environment,
-                             const std::string& name);
-
 // Conflict if the VM runs or is being started. While what is returned is kept, it cannot be
 // started: what belongs to it may be changed.
 Result<OwnedFd> keep_stopped(const VmEnvironment& environment, const std::string& vm_name);

@@ -166,8 +166,9 @@ std::string installation_picture(const InstallState& state) {
   return join_path(state.directory, "screen.png");
 }
 
-Result<void> press_key(const VmEnvironment& environment, const std::string& vm_name) {
-  QmpClient monitor = TRY(connect_monitor(environment, vm_name));
+Result<void> press_key(const HostReader& host, const VmEnvironment& environment,
+                       const std::string& vm_name) {
+  QmpClient monitor = TRY(connect_monitor(host, environment, vm_name));
   const Json key = Json::object({{"type", "qcode"}, {"data", "spc"}});
   (void)TRY(monitor.execute("send-key", Json::object({{"keys", Json::array({key})}})));
   return {};

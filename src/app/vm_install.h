@@ -96,7 +96,8 @@ std::string last_guest_line(const HostReader& host, const VmEnvironment& environ
 std::string installation_picture(const InstallState& state);
 
 // Windows' disc asks for a key before it starts; nobody is there to press one.
-Result<void> press_key(const VmEnvironment& environment, const std::string& vm_name);
+Result<void> press_key(const HostReader& host, const VmEnvironment& environment,
+                       const std::string& vm_name);
 
 // Removes the answers (a password is among them) and the state.
 Result<void> end_installation(HostWriter& host, const VmEnvironment& environment,

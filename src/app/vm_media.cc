@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/vm.h"
 #include "app/vm_control.h"
 #include "base/format.h"
 #include "base/text.h"
@@ -127,7 +128,7 @@ Result<void> check_file(const HostReader& host, const VmEnvironment& environment
 
 Result<MediumReport> eject_medium(const HostReader& host, const VmEnvironment& environment,
                                   const MediumRequest& request) {
-  QmpClient monitor = TRY(monitor_of(host, environment, request.name));
+  QmpClient monitor = TRY(connect_monitor(host, environment, request.name));
   const Drive drive = TRY(choose_drive(monitor, vm_name_of(request.name), request.disk));
   MediumReport report{.disk = drive.id, .before = drive.file, .after = {}};
   if (drive.file.empty()) return report;
@@ -140,7 +141,7 @@ Result<MediumReport> eject_medium(const HostReader& host, const VmEnvironment& e
 Result<MediumReport> insert_medium(const HostReader& host, const VmEnvironment& environment,
                                    const MediumRequest& request) {
   const std::string file = TRY(absolute_path(request.file));
-  QmpClient monitor = TRY(monitor_of(host, environment, request.name));
+  QmpClient monitor = TRY(connect_monitor(host, environment, request.name));
   const Drive drive = TRY(choose_drive(monitor, vm_name_of(request.name), request.disk));
   MediumReport report{.disk = drive.id, .before = drive.file, .after = file};
   if (drive.file == file) return report;

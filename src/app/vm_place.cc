@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <set>
 
 #include "base/fd.h"
 #include "base/format.h"
@@ -30,6 +31,38 @@ bool is_path(const std::string& name) {
 bool is_directory(const std::string& path) {
   struct stat found{};
   return ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+Result<std::string> absolute_path(const std::string& path) {
+  if (path.starts_with('/')) return path;
+  std::string here(4096, '\0');  // PATH_MAX
+  if (::getcwd(here.data(), here.size()) == nullptr) {
+    return system_error(errno, Message(N_("Could not tell the working directory")));
+  }
+  return normal_path(join_path(here.c_str(), path));
+}
+
+// Names of those that are defined; none where nobody may look.
+std::vector<std::string> defined_names(const HostReader& host, const VmEnvironment& environment) {
+  std::set<std::string> names;
+  for (const std::string& directory : definition_directories(environment)) {
+    const auto files = host.list_directory(directory);
+    for (const std::string& file : files ? *files : std::vector<std::string>()) {
+      std::string name = vm_name_of(file);
+      if (file.ends_with(kEnding) && is_vm_name(name)) names.insert(std::move(name));
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+// What the person may have meant.
+Message known_vms(const std::vector<std::string>& known, const std::string& name) {
+  if (const auto near = nearest(name, known)) {
+    return {N_("Did you mean “{name}”?"), {{"name", *near}}};
+  }
+  if (known.empty()) return {N_("`cleave vm new {name}` makes one."), {{"name", name}}};
+  return {N_("There are: {known}. `cleave vm new {name}` makes one of that name."),
+          {{"known", join(known, ", ")}, {"name", name}}};
 }
 
 }  // namespace
@@ -73,12 +106,11 @@ std::string vm_name_of(const std::string& name) {
 Result<std::string> find_definition(const HostReader& host, const VmEnvironment& environment,
                                     const std::string& name) {
   if (is_path(name)) {
-    if (name.starts_with('/')) return name;
-    std::string here(4096, '\0');  // PATH_MAX
-    if (::getcwd(here.data(), here.size()) == nullptr) {
-      return system_error(errno, Message(N_("Could not tell the working directory")));
-    }
-    return normal_path(join_path(here.c_str(), name));
+    std::string path = TRY(absolute_path(name));
+    const Result<FileStatus> found = host.status(path);
+    if (found || found.error().code != ErrorCode::NotFound) return path;
+    return error_of(ErrorCode::NotFound,
+                    {N_("There is no VM in {path}: no such file is there"), {{"path", path}}});
   }
   if (!is_vm_name(name)) {
     return error_of(ErrorCode::Malformed,
@@ -97,8 +129,16 @@ Result<std::string> find_definition(const HostReader& host, const VmEnvironment&
   return error_of(ErrorCode::NotFound,
                   {N_("There is no VM {name}: neither {first} nor {second} is there"),
                    {{"name", name}, {"first", tried.front()}, {"second", tried.back()}}},
-                  {N_("`cleave vm new {name}` makes one; `cleave vm list` shows those there are."),
-                   {{"name", name}}});
+                  known_vms(defined_names(host, environment), name));
+}
+
+Error not_running(const HostReader& host, const VmEnvironment& environment,
+                  const std::string& name) {
+  const Result<std::string> definition = find_definition(host, environment, name);
+  if (!definition) return definition.error();
+  const std::string known = vm_name_of(name);
+  return error_of(ErrorCode::NotFound, {N_("The VM {name} does not run"), {{"name", known}}},
+                  {N_("Start it with `cleave vm start {name}`."), {{"name", known}}});
 }
 
 std::string runtime_directory(const VmEnvironment& environment, const std::string& vm_name) {

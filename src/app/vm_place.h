@@ -34,9 +34,15 @@ Credentials credentials_of(const Owner& owner);
 std::vector<std::string> definition_directories(const VmEnvironment& environment);
 
 // The file of a VM that is named, or `name` itself if it is a path (with a slash, or ending in
-// ".toml"). NotFound tells where it was looked for; Malformed if the name can be none.
+// ".toml"). NotFound tells where it was looked for and which VMs there are; Malformed if the name
+// can be none.
 Result<std::string> find_definition(const HostReader& host, const VmEnvironment& environment,
                                     const std::string& name);
+
+// NotFound: why nothing can be done with a VM of which nothing runs. It has a definition and can be
+// started, or there is no such VM at all.
+Error not_running(const HostReader& host, const VmEnvironment& environment,
+                  const std::string& name);
 
 // The VM's name: `name`, or that of the file without ".toml".
 std::string vm_name_of(const std::string& name);

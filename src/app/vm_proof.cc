@@ -147,7 +147,7 @@ void GuestWatch::look_at_logs() {
 
 void GuestWatch::look_at_pictures() {
   if (seen_.picture_by == PictureBy::AnotherCard) return;
-  const Result<Picture> picture = take_picture(environment_, report_.name);
+  const Result<Picture> picture = take_picture(host_, environment_, report_.name);
   if (picture) {
     pictures_.add(*picture);
     seen_.pictures = Fact<PicturesSeen>(pictures_.seen(), "screen");
@@ -173,7 +173,7 @@ Fact<bool> GuestWatch::plane_handed_over(QmpClient& monitor) const {
 
 void GuestWatch::ask_qemu() {
   const bool is_virtio = seen_.picture_by == PictureBy::QemuItself;
-  Result<QmpClient> monitor = connect_monitor(environment_, report_.name);
+  Result<QmpClient> monitor = connect_monitor(host_, environment_, report_.name);
   const Result<ActingAs> owner = ActingAs::begin(credentials_of(environment_.owner));
   if (!monitor || !owner) {
     const Error& problem = !monitor ? monitor.error() : owner.error();
@@ -339,7 +339,7 @@ Result<VmProof> prove_vm(const HostReader& host, const VmEnvironment& environmen
   const VmReport report = TRY(vm_status(environment, request.name, false));
   const bool runs =
       report.seen.status == VmStatus::Running || report.seen.status == VmStatus::Unsupervised;
-  if (!runs) return not_running(report.name);
+  if (!runs) return not_running(host, environment, request.name);
   const Vm vm = TRY(load_good_vm(host, environment, report.seen.state.definition));
   VmProof result{.name = report.name, .way = TRY(way_of(vm)), .proof = {}};
   GuestWatch watch(host, environment, report, vm, result.way);

@@ -120,7 +120,7 @@ Result<ResizeReport> resize_disk(const HostReader& host, const VmEnvironment& en
   }
   ResizeReport report{.disk = chosen.id(), .file = chosen.disk.file, .before = 0, .after = *bytes};
   if (is_alive(TRY(vm_status(environment, vm.name, false)).seen)) {
-    QmpClient monitor = TRY(connect_monitor(environment, vm.name));
+    QmpClient monitor = TRY(connect_monitor(host, environment, vm.name));
     return resize_running(monitor, chosen, std::move(report));
   }
   const OwnedFd stopped = TRY(keep_stopped(environment, vm.name));

@@ -248,7 +248,7 @@ Result<Scene> open_scene(const HostReader& host, const VmEnvironment& environmen
   TRY(check_formats(scene.vm));
   const VmReport report = TRY(vm_status(environment, scene.vm.name, false));
   if (is_alive(report.seen)) {
-    scene.monitor = TRY(connect_monitor(environment, scene.vm.name));
+    scene.monitor = TRY(connect_monitor(host, environment, scene.vm.name));
     scene.disks = TRY(running_disks(*scene.monitor));
     if (scene.disks.empty()) return no_snapshot(scene.vm, snapshot);
     return scene;

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/vm.h"
 #include "app/vm_control.h"
 #include "app/vm_media.h"
 #include "app/vm_usb.h"
@@ -166,7 +167,7 @@ Result<UsbName> parse_usb_name(std::string_view text) {
 
 Result<UsbReport> attach_usb(const HostReader& host, const VmEnvironment& environment,
                              const std::string& name, const UsbName& choice, bool force) {
-  QmpClient monitor = TRY(monitor_of(host, environment, name));
+  QmpClient monitor = TRY(connect_monitor(host, environment, name));
   UsbReport report{.device = choice.device_id(), .what = choice.text};
   const std::vector<std::string> ids = TRY(device_ids(monitor));
   if (has_id(ids, report.device)) return report;
@@ -188,7 +189,7 @@ Result<UsbReport> attach_usb(const HostReader& host, const VmEnvironment& enviro
 
 Result<UsbReport> detach_usb(const HostReader& host, const VmEnvironment& environment,
                              const std::string& name, const UsbName& choice) {
-  QmpClient monitor = TRY(monitor_of(host, environment, name));
+  QmpClient monitor = TRY(connect_monitor(host, environment, name));
   UsbReport report{.device = choice.device_id(), .what = choice.text};
   if (!has_id(TRY(device_ids(monitor)), report.device)) return report;
   TRY(remove_device(monitor, report.device));

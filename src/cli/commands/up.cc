@@ -152,8 +152,10 @@ Result<ExitStatus> start_named(CommandContext& context, const std::string& name,
   HostWriter* host = TRY(context.host());
   const VmEnvironment environment = TRY(this_vm_environment());
   StartRequest request;
-  request.vm = TRY(load_good_vm(*host, environment, name));
-  request.definition = TRY(find_definition(*host, environment, name));
+  Result<std::string> definition = find_definition(*host, environment, name);
+  if (!definition) return answer(context, definition.error());
+  request.definition = *std::move(definition);
+  request.vm = TRY(load_good_vm(*host, environment, request.definition));
 
   steps.begin({N_("Look at this machine")});
   const Facts facts = read_facts(*host, fact_places(*host));

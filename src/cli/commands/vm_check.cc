@@ -1,6 +1,7 @@
 // cleave vm check: the definition first, then this machine.
 #include "app/vm.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
 #include "cli/render/translate.h"
 
@@ -10,7 +11,9 @@ namespace {
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   const VmEnvironment environment = TRY(this_vm_environment());
-  const LoadedVm loaded = TRY(load_vm(*host, environment, vm_argument(context)));
+  const Result<std::string> file = find_definition(*host, environment, vm_argument(context));
+  if (!file) return answer(context, file.error());
+  const LoadedVm loaded = TRY(load_vm(*host, environment, *file));
   Json problems = Json::array();
   std::size_t count = loaded.checked.problems.size();
   for (const DefinitionProblem& problem : loaded.checked.problems) {

@@ -1,6 +1,7 @@
 // cleave vm command: what would be run, for people to copy.
 #include "app/vm.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
 #include "cli/render/translate.h"
 
@@ -10,7 +11,9 @@ namespace {
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   const VmEnvironment environment = TRY(this_vm_environment());
-  const Vm vm = TRY(load_good_vm(*host, environment, vm_argument(context)));
+  const Result<std::string> file = find_definition(*host, environment, vm_argument(context));
+  if (!file) return answer(context, file.error());
+  const Vm vm = TRY(load_good_vm(*host, environment, *file));
   const CommandLine line = TRY(command_line_of(*host, environment, vm));
   Json argv = Json::array();
   for (const std::string& argument : line.argv()) argv.push_back(argument);

@@ -3,6 +3,7 @@
 #include "app/give_back.h"
 #include "base/format.h"
 #include "base/text.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/render/translate.h"
 
 namespace cleave {
@@ -42,6 +43,12 @@ Result<std::chrono::milliseconds> seconds_option(const CommandContext& context, 
   }
   return error_of(ErrorCode::Malformed, {N_("{option} takes a number of seconds, not “{text}”"),
                                          {{"option", option}, {"text", printable(*text)}}});
+}
+
+Result<ExitStatus> answer_if_absent(const CommandContext& context, const Error& error) {
+  const bool absent = error.code == ErrorCode::NotFound || error.code == ErrorCode::Malformed;
+  if (absent) return answer(context, error);
+  return error;
 }
 
 Json problem_json(const VmProblem& problem) {

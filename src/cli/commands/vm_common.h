@@ -15,6 +15,11 @@ std::string vm_argument(const CommandContext& context);
 Result<std::chrono::milliseconds> seconds_option(const CommandContext& context, const char* option,
                                                  std::chrono::seconds otherwise);
 
+// For what is done to a VM that runs: that it does not run, that there is none of that name or that
+// there can be none is the command's answer (vgpu_common.h, answer()); everything else is a
+// failure.
+Result<ExitStatus> answer_if_absent(const CommandContext& context, const Error& error);
+
 Json problem_json(const VmProblem& problem);
 Json problem_json(const DefinitionProblem& problem);
 Json report_json(const VmReport& report);

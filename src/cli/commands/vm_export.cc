@@ -5,6 +5,7 @@
 
 #include "app/vm.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
 #include "cli/render/translate.h"
 
@@ -33,7 +34,9 @@ Result<ExitStatus> run(CommandContext& context) {
   const ExportFormat* format = TRY(wanted_format(context));
   HostWriter* host = TRY(context.host());
   const VmEnvironment environment = TRY(this_vm_environment());
-  const Vm vm = TRY(load_good_vm(*host, environment, vm_argument(context)));
+  const Result<std::string> definition = find_definition(*host, environment, vm_argument(context));
+  if (!definition) return answer(context, definition.error());
+  const Vm vm = TRY(load_good_vm(*host, environment, *definition));
   std::vector<Message> not_carried;
   const ExportHost described = describe_for_export(*host, environment, vm, not_carried);
   Exported exported = format->write(vm, described);

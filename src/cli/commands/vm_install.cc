@@ -263,7 +263,7 @@ class Watcher {
       if (!is_there(report)) return ended(report);
       const bool pressing =
           just_started && state_.kind == InstallKind::Windows && Clock::now() < begin + kKeysFor;
-      if (pressing) (void)press_key(environment_, name_);
+      if (pressing) (void)press_key(host_, environment_, name_);
       if (Clock::now() >= next_picture) {
         tell_progress(std::chrono::duration_cast<seconds>(Clock::now() - begin).count());
         next_picture = Clock::now() + kPictureEvery;
@@ -285,7 +285,7 @@ class Watcher {
 
   void tell_progress(std::int64_t elapsed) {
     const std::string picture = installation_picture(state_);
-    const Result<ScreenshotReport> saved = save_screenshot(environment_, name_, picture);
+    const Result<ScreenshotReport> saved = save_screenshot(host_, environment_, name_, picture);
     const std::vector<Field> fields = {{"seconds", elapsed}, {"path", picture}};
     context_.say(saved ? Message(N_("{seconds} s: it goes on; the screen: {path}"), fields)
                        : Message(N_("{seconds} s: it goes on."), fields));
@@ -325,7 +325,7 @@ class Watcher {
   }
 
   Result<ExitStatus> stopped() {
-    const Result<StopReport> report = stop_vm(environment_, name_, kShutdownLimit);
+    const Result<StopReport> report = stop_vm(host_, environment_, name_, kShutdownLimit);
     if (!report && report.error().code != ErrorCode::NotFound) return report.error();
     print("stopped");
     context_.say(
@@ -434,6 +434,8 @@ Result<ExitStatus> run(CommandContext& context) {
   }
   const VmEnvironment environment = TRY(this_vm_environment());
   const std::string name = vm_argument(context);
+  const Result<std::string> definition = find_definition(*host, environment, name);
+  if (!definition) return answer(context, definition.error());
   const Arguments& arguments = context.arguments();
   const bool known =
       arguments.has("--resume") || arguments.has("--finish") || arguments.has("--abandon");

@@ -8,8 +8,10 @@ namespace {
 
 Result<ExitStatus> run(CommandContext& context) {
   const VmEnvironment environment = TRY(this_vm_environment());
-  const StopReport report = TRY(kill_vm(environment, vm_argument(context)));
-  TRY(tell_stop(context, "cleave.vm-kill/1", report));
+  const HostReader* host = TRY(context.host());
+  const Result<StopReport> report = kill_vm(*host, environment, vm_argument(context));
+  if (!report) return answer_if_absent(context, report.error());
+  TRY(tell_stop(context, "cleave.vm-kill/1", *report));
   return ExitStatus::Done;
 }
 

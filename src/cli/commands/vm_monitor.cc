@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 
+#include "app/vm.h"
 #include "app/vm_control.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
@@ -38,7 +39,7 @@ Result<ExitStatus> run_lines(CommandContext& context, const HostReader& host,
   const bool person = ::isatty(STDIN_FILENO) == 1;
   // Says at once if there is nobody to talk to.
   {
-    const Result<QmpClient> monitor = monitor_of(host, environment, vm_argument(context));
+    const Result<QmpClient> monitor = connect_monitor(host, environment, vm_argument(context));
     if (!monitor) return answer(context, monitor.error());
   }
   if (person) {

@@ -60,9 +60,10 @@ void tell(const CommandContext& context, const VmProof& proof) {
 Result<ExitStatus> run(CommandContext& context) {
   const VmEnvironment environment = TRY(this_vm_environment());
   const auto limit = TRY(seconds_option(context, "--wait", kUsualWait));
-  const VmProof proof = TRY(prove_and_tell(context, environment, vm_argument(context), limit));
-  context.print_json(to_json(proof));
-  return exit_status_of(proof);
+  const Result<VmProof> proof = prove_and_tell(context, environment, vm_argument(context), limit);
+  if (!proof) return answer_if_absent(context, proof.error());
+  context.print_json(to_json(*proof));
+  return exit_status_of(*proof);
 }
 
 }  // namespace

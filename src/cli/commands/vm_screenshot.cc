@@ -9,13 +9,16 @@ namespace {
 Result<ExitStatus> run(CommandContext& context) {
   const VmEnvironment environment = TRY(this_vm_environment());
   const std::string file = context.arguments().get("FILE").value_or("");
-  const ScreenshotReport report = TRY(save_screenshot(environment, vm_argument(context), file));
+  const HostReader* host = TRY(context.host());
+  const Result<ScreenshotReport> report =
+      save_screenshot(*host, environment, vm_argument(context), file);
+  if (!report) return answer_if_absent(context, report.error());
   context.print_json(Json::object({{"schema", "cleave.vm-screenshot/1"},
                                    {"file", file},
-                                   {"width", report.width},
-                                   {"height", report.height}}));
+                                   {"width", report->width},
+                                   {"height", report->height}}));
   context.say({N_("Saved {file}: {width} x {height} pixels"),
-               {{"file", file}, {"width", report.width}, {"height", report.height}}});
+               {{"file", file}, {"width", report->width}, {"height", report->height}}});
   return ExitStatus::Done;
 }
 

@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
 
 namespace cleave {
@@ -11,7 +12,9 @@ namespace {
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   const VmEnvironment environment = TRY(this_vm_environment());
-  const LoadedVm loaded = TRY(load_vm(*host, environment, vm_argument(context)));
+  const Result<std::string> file = find_definition(*host, environment, vm_argument(context));
+  if (!file) return answer(context, file.error());
+  const LoadedVm loaded = TRY(load_vm(*host, environment, *file));
   Json problems = Json::array();
   for (const DefinitionProblem& problem : loaded.checked.problems) {
     problems.push_back(problem_json(problem));

@@ -18,7 +18,7 @@ namespace {
 // How long a guest may take to shut down after Ctrl-C.
 constexpr auto kShutdownLimit = std::chrono::seconds(30);
 
-Result<VmEnd> stay(const VmEnvironment& environment, StartedVm& started,
+Result<VmEnd> stay(const HostReader& host, const VmEnvironment& environment, StartedVm& started,
                    const ForegroundSignals& signals) {
   while (true) {
     std::array<pollfd, 2> waiting{
@@ -28,7 +28,7 @@ Result<VmEnd> stay(const VmEnvironment& environment, StartedVm& started,
     if (waiting[1].revents != 0 && signals.take()) {
       signals.let_through();
       // It may end by itself at this very moment; the supervisor then tells how.
-      const Result<StopReport> stopped = stop_vm(environment, started.name, kShutdownLimit);
+      const Result<StopReport> stopped = stop_vm(host, environment, started.name, kShutdownLimit);
       if (!stopped && stopped.error().code != ErrorCode::NotFound) return stopped.error();
     }
     if (waiting[0].revents == 0) continue;
@@ -134,7 +134,9 @@ Result<ExitStatus> run(CommandContext& context) {
   const VmEnvironment environment = TRY(this_vm_environment());
   StartRequest request;
   request.limit = TRY(seconds_option(context, "--limit", std::chrono::seconds(60)));
-  request.definition = TRY(find_definition(*host, environment, vm_argument(context)));
+  Result<std::string> definition = find_definition(*host, environment, vm_argument(context));
+  if (!definition) return answer(context, definition.error());
+  request.definition = *std::move(definition);
   request.vm = TRY(load_good_vm(*host, environment, request.definition));
   request.force = context.arguments().all("--force");
   request.show_plan = [&context](const Plan& plan) { show_plan(context, plan); };
@@ -161,7 +163,7 @@ Result<ExitStatus> run(CommandContext& context) {
   }
   if (prove) return prove_start(context, environment, started);
   if (!foreground) return ExitStatus::Done;
-  const VmEnd end = TRY(stay(environment, started, signals));
+  const VmEnd end = TRY(stay(*host, environment, started, signals));
   TRY(give_back(context));
   Json json = started_json(started);
   json.set("end", to_json(end));

@@ -9,6 +9,7 @@
 #include "app/vm.h"
 #include "base/format.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
 #include "cli/render/device_users.h"
 
@@ -79,8 +80,20 @@ Result<void> follow(const CommandContext& context, const VmEnvironment& environm
   }
 }
 
+// A VM of which something is to be told, if only that it was never started. One that ran, as the
+// demo, need not have a definition.
+Result<void> expect_known(const HostReader& host, const VmEnvironment& environment,
+                          const std::string& name) {
+  const VmReport report = TRY(vm_status(environment, name, false));
+  if (report.seen.status == VmStatus::NeverStarted) TRY(find_definition(host, environment, name));
+  return {};
+}
+
 Result<ExitStatus> run(CommandContext& context) {
+  HostWriter* host = TRY(context.host());
   const VmEnvironment environment = TRY(this_vm_environment());
+  const Result<void> known = expect_known(*host, environment, vm_argument(context));
+  if (!known) return answer(context, known.error());
   if (context.arguments().has("--watch")) {
     TRY(follow(context, environment));
     if (context.wants_json()) return ExitStatus::NotReady;
@@ -120,7 +133,6 @@ Result<ExitStatus> run(CommandContext& context) {
     context.say({N_("QEMU says of the guest: {status}"), {{"status", report.guest_status}}});
   }
   tell_trouble(context, report);
-  HostWriter* host = TRY(context.host());
   const SuspendPolicy policy = policy_of(report.seen.state, kernel_release(*host));
   context.say(suspend_sentence(report.name, policy.action));
   context.say(policy.reason);

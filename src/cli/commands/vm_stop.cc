@@ -9,8 +9,10 @@ namespace {
 Result<ExitStatus> run(CommandContext& context) {
   const auto limit = TRY(seconds_option(context, "--limit", std::chrono::seconds(60)));
   const VmEnvironment environment = TRY(this_vm_environment());
-  const StopReport report = TRY(stop_vm(environment, vm_argument(context), limit));
-  TRY(tell_stop(context, "cleave.vm-stop/1", report));
+  const HostReader* host = TRY(context.host());
+  const Result<StopReport> report = stop_vm(*host, environment, vm_argument(context), limit);
+  if (!report) return answer_if_absent(context, report.error());
+  TRY(tell_stop(context, "cleave.vm-stop/1", *report));
   return ExitStatus::Done;
 }
 

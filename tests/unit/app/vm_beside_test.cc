@@ -177,7 +177,7 @@ class VmBesideTest : public testing::Test {
   }
   void TearDown() override {
     if (base_.empty()) return;
-    (void)kill_vm(environment_, "demo");
+    (void)kill_vm(*host_, environment_, "demo");
     std::error_code error;
     for (int i = 0; i < 500 && std::filesystem::exists(base_); ++i) {
       std::filesystem::remove_all(base_, error);
@@ -188,9 +188,8 @@ class VmBesideTest : public testing::Test {
     const std::string file = base_ + "/demo.toml";
     std::ofstream(file) << "accelerator = \"tcg\"\nmemory = \"32M\"\n"
                         << more << "[display]\ntype = \"none\"\n";
-    const auto host = live_host();
-    const Vm wanted = TRY(load_good_vm(*host, environment_, file));
-    return start_vm(*host, environment_, {.vm = wanted, .definition = file});
+    const Vm wanted = TRY(load_good_vm(*host_, environment_, file));
+    return start_vm(*host_, environment_, {.vm = wanted, .definition = file});
   }
   [[nodiscard]] static std::string status_of(std::uint32_t process) {
     std::ifstream file("/proc/" + std::to_string(process) + "/status");
@@ -198,6 +197,7 @@ class VmBesideTest : public testing::Test {
   }
   std::string base_;
   VmEnvironment environment_;
+  std::unique_ptr<HostWriter> host_ = live_host();
 };
 
 TEST_F(VmBesideTest, QemuAndSwtpmRunWithoutAnyRight) {
@@ -215,7 +215,7 @@ TEST_F(VmBesideTest, QemuAndSwtpmRunWithoutAnyRight) {
     EXPECT_NE(status.find("NoNewPrivs:\t1"), std::string::npos) << status;
     EXPECT_NE(status.find("Seccomp:\t2"), std::string::npos) << status;
   }
-  auto monitor = connect_monitor(environment_, "demo");
+  auto monitor = connect_monitor(*host_, environment_, "demo");
   ASSERT_TRUE(monitor.has_value());
   const auto tpms = monitor->execute("query-tpm");
   ASSERT_TRUE(tpms.has_value() && tpms->as_array() != nullptr);
@@ -236,7 +236,7 @@ TEST_F(VmBesideTest, AStoppedQemuIsToldAndCanBeEnded) {
   EXPECT_TRUE(report->is_stopped);
   EXPECT_TRUE(report->is_silent);
   EXPECT_EQ(report->guest_status, "");
-  const auto stopped = stop_vm(environment_, "demo", milliseconds(100));
+  const auto stopped = stop_vm(*host_, environment_, "demo", milliseconds(100));
   ASSERT_TRUE(stopped.has_value()) << english(stopped.error());
   EXPECT_EQ(stopped->means, StopMeans::Quit) << "its disks are written";
 }
@@ -251,7 +251,7 @@ TEST_F(VmBesideTest, OthersAtItsMonitorsDoNotKeepItFromBeingAskedAndEnded) {
   const auto silent = vm_status(environment_, "demo", true);
   EXPECT_TRUE(silent->is_silent);
   EXPECT_FALSE(silent->is_stopped);
-  const auto stopped = stop_vm(environment_, "demo", milliseconds(100));
+  const auto stopped = stop_vm(*host_, environment_, "demo", milliseconds(100));
   ASSERT_TRUE(stopped.has_value()) << english(stopped.error());
   EXPECT_EQ(stopped->means, StopMeans::Quit);
   EXPECT_EQ(stopped->after.seen.state.end->shutdown_reason, "host-signal");
@@ -266,7 +266,7 @@ TEST_F(VmBesideTest, StateOfAnotherUsersProcessIsRefused) {
   const auto own = forged.qemu;
   forged.qemu = identify_process(static_cast<std::uint32_t>(::getpid()));
   ASSERT_TRUE(write_state(directory, forged).has_value());
-  EXPECT_EQ(kill_vm(environment_, "demo").error().code, ErrorCode::Denied);
+  EXPECT_EQ(kill_vm(*host_, environment_, "demo").error().code, ErrorCode::Denied);
   forged.qemu = own;
   ASSERT_TRUE(write_state(directory, forged).has_value());
 }

@@ -48,11 +48,28 @@ TEST(VmPlaces, TheUsersDefinitionHidesTheSystems) {
   EXPECT_EQ(*find_definition(host, environment, "demo"), "/etc/cleave/vms/demo.toml");
   host.add_file("/home/mina/.config/cleave/vms/demo.toml", "");
   EXPECT_EQ(*find_definition(host, environment, "demo"), "/home/mina/.config/cleave/vms/demo.toml");
+  host.add_file("/tmp/other.toml", "");
   EXPECT_EQ(*find_definition(host, environment, "/tmp/other.toml"), "/tmp/other.toml");
+  EXPECT_EQ(find_definition(host, environment, "/tmp/none.toml").error().code, ErrorCode::NotFound);
   const auto absent = find_definition(host, environment, "nothing");
   EXPECT_EQ(absent.error().code, ErrorCode::NotFound);
   EXPECT_FALSE(absent.error().remedy.empty());
   EXPECT_EQ(find_definition(host, environment, "..").error().code, ErrorCode::Malformed);
+}
+
+TEST(VmPlaces, WhatIsNotDefinedIsToldWithWhatIs) {
+  MemoryHost host;
+  const VmEnvironment environment = environment_of("/run");
+  const auto remedy = [&](const char* name) {
+    return english(find_definition(host, environment, name).error().remedy);
+  };
+  EXPECT_EQ(remedy("office"), "`cleave vm new office` makes one.");
+  host.add_file("/etc/cleave/vms/windows.toml", "");
+  host.add_file("/home/mina/.config/cleave/vms/games.toml", "");
+  host.add_file("/home/mina/.config/cleave/vms/games.toml.orig", "");
+  EXPECT_EQ(remedy("office"),
+            "There are: games, windows. `cleave vm new office` makes one of that name.");
+  EXPECT_EQ(remedy("gamse"), "Did you mean “games”?");
 }
 
 TEST(VmPlaces, AnUnreadableDirectoryIsNoAbsence) {
@@ -152,7 +169,7 @@ class VmTest : public testing::Test {
   }
   void TearDown() override {
     if (base_.empty()) return;
-    (void)kill_vm(environment_, "demo");
+    (void)kill_vm(*host_, environment_, "demo");
     // The supervisor of a VM that did not start may still be writing down why.
     std::error_code error;
     for (int i = 0; i < 500 && std::filesystem::exists(base_); ++i) {
@@ -165,9 +182,8 @@ class VmTest : public testing::Test {
     const std::string file = base_ + "/demo.toml";
     std::ofstream(file) << "accelerator = \"tcg\"\nmemory = \"64M\"\n"
                         << more << "[display]\ntype = \"none\"\n";
-    const auto host = live_host();
-    const Vm wanted = TRY(load_good_vm(*host, environment_, file));
-    return start_vm(*host, environment_, {.vm = wanted, .definition = file});
+    const Vm wanted = TRY(load_good_vm(*host_, environment_, file));
+    return start_vm(*host_, environment_, {.vm = wanted, .definition = file});
   }
   void expect_nothing_left() {
     const auto report = vm_status(environment_, "demo", false);
@@ -180,6 +196,7 @@ class VmTest : public testing::Test {
   }
   std::string base_;
   VmEnvironment environment_;
+  std::unique_ptr<HostWriter> host_ = live_host();
 };
 
 TEST_F(VmTest, StartsShowsItsScreenAndStops) {
@@ -189,30 +206,30 @@ TEST_F(VmTest, StartsShowsItsScreenAndStops) {
   EXPECT_EQ(running->seen.status, VmStatus::Running);
   EXPECT_EQ(running->guest_status, "running");
   const std::string picture = base_ + "/screen.png";
-  const auto saved = save_screenshot(environment_, "demo", picture);
+  const auto saved = save_screenshot(*host_, environment_, "demo", picture);
   ASSERT_TRUE(saved.has_value()) << english(saved.error());
   EXPECT_GT(saved->width, 0U);
   std::ifstream file(picture);
   std::string magic(4, ' ');
   file.read(magic.data(), 4);
   EXPECT_EQ(magic, "\x89PNG");
-  const auto full = save_screenshot(environment_, "demo", "/dev/full");
+  const auto full = save_screenshot(*host_, environment_, "demo", "/dev/full");
   ASSERT_FALSE(full.has_value());
   EXPECT_EQ(full.error().error_number, ENOSPC);
   EXPECT_FALSE(std::filesystem::exists(started->runtime_directory + "/screen.ppm"));
   // Firmware without an operating system does not answer the power button.
-  const auto stopped = stop_vm(environment_, "demo", milliseconds(200));
+  const auto stopped = stop_vm(*host_, environment_, "demo", milliseconds(200));
   ASSERT_TRUE(stopped.has_value()) << english(stopped.error());
   EXPECT_EQ(stopped->means, StopMeans::Quit);
   EXPECT_EQ(stopped->after.seen.state.end->kind, VmEndKind::HostRequest);
   expect_nothing_left();
-  EXPECT_EQ(stop_vm(environment_, "demo", seconds(1)).error().code, ErrorCode::NotFound);
+  EXPECT_EQ(stop_vm(*host_, environment_, "demo", seconds(1)).error().code, ErrorCode::NotFound);
 }
 
 TEST_F(VmTest, KillEndsItAtOnce) {
   ASSERT_TRUE(start().has_value());
   EXPECT_EQ(start().error().code, ErrorCode::Conflict);
-  const auto killed = kill_vm(environment_, "demo");
+  const auto killed = kill_vm(*host_, environment_, "demo");
   ASSERT_TRUE(killed.has_value()) << english(killed.error());
   EXPECT_EQ(killed->after.seen.state.end->signal, SIGKILL);
   expect_nothing_left();
