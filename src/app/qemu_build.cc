@@ -412,6 +412,11 @@ class Builder {
 
 }  // namespace
 
+Result<void> check_build_request(const HostReader& host, const QemuBuildRequest& request) {
+  TRY(understand(host, request));
+  return {};
+}
+
 Result<QemuBuildReport> build_qemu(HostWriter& host, const QemuBuildRequest& request) {
   if (!host.is_live()) {
     return error_of(ErrorCode::Unsupported,

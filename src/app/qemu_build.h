@@ -48,6 +48,9 @@ struct QemuBuildReport {
   std::string log;
 };
 
+// Malformed for a request that cannot be meant, before anything is looked for or made.
+Result<void> check_build_request(const HostReader& host, const QemuBuildRequest& request);
+
 // Errors: Malformed for a request that cannot be meant, Conflict for a name that another build has,
 // Busy while another cleave builds the same, Interrupted, and what the steps meet.
 Result<QemuBuildReport> build_qemu(HostWriter& host, const QemuBuildRequest& request);

@@ -33,6 +33,8 @@ struct OptionSpec {
   const char* help;   // N_
   bool repeatable = false;
   bool number = false;  // its value is a whole number above 0
+  // The only values it can have, where they are known before the command looks at anything.
+  std::vector<std::string> (*choices)() = nullptr;
 };
 
 struct PositionalSpec {

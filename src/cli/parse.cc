@@ -273,14 +273,25 @@ class Tree {
         return bad_usage(Message(N_("{option} is given more than once."),
                                  {{"option", std::string_view(option.name)}}));
       }
-      const auto value = option.number ? arguments.get(option.name) : std::nullopt;
-      if (value && parse_unsigned<std::uint32_t>(*value).value_or(0) == 0) {
-        return bad_usage(
-            Message(N_("“{value}” is no number that {option} can take"),
-                    {{"value", printable(*value)}, {"option", std::string_view(option.name)}}));
-      }
+      for (const std::string& value : arguments.all(option.name)) TRY(check_value(option, value));
     }
     return {};
+  }
+
+  static Result<void> check_value(const OptionSpec& option, const std::string& value) {
+    const std::string_view name = option.name;
+    if (option.number && parse_unsigned<std::uint32_t>(value).value_or(0) == 0) {
+      return bad_usage(Message(N_("“{value}” is no number that {option} can take"),
+                               {{"value", printable(value)}, {"option", name}}));
+    }
+    if (option.choices == nullptr) return {};
+    const std::vector<std::string> choices = option.choices();
+    if (std::ranges::find(choices, value) != choices.end()) return {};
+    const auto meant = nearest(value, choices);
+    return bad_usage(
+        Message(N_("{option} is “{value}”; it must be one of: {choices}"),
+                {{"option", name}, {"value", printable(value)}, {"choices", join(choices, ", ")}}),
+        meant ? Message(N_("Did you mean “{name}”?"), {{"name", *meant}}) : Message());
   }
 
   const std::vector<Command>& commands_;

@@ -12,6 +12,8 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/render/steps.h"
+#include "lab/qemu_arguments.h"
+#include "lab/registry.h"
 
 namespace cleave {
 namespace {
@@ -40,6 +42,14 @@ Error bad_number(const char* option, const std::string& value) {
   return error;
 }
 
+Result<std::optional<std::uint32_t>> memory_of(const Arguments& arguments) {
+  const auto memory = arguments.get("--memory");
+  if (!memory) return std::optional<std::uint32_t>();
+  const auto megabytes = parse_unsigned<std::uint32_t>(*memory);
+  if (megabytes && *megabytes >= kLeastMemory && *megabytes <= kMostMemory) return megabytes;
+  return bad_number("--memory", *memory);
+}
+
 }  // namespace
 
 std::vector<OptionSpec> laptop_options() {
@@ -53,6 +63,18 @@ std::vector<OptionSpec> laptop_options() {
   };
 }
 
+Result<void> check_laptop_options(const CommandContext& context) {
+  const Arguments& arguments = context.arguments();
+  TRY(memory_of(arguments));
+  TRY(command_limit(context, {}));
+  TRY(laptop_command_line(arguments.all("--kernel-argument"), arguments.all("--module-parameter")));
+  const std::string name = laptop_name(context);
+  if (is_laptop_name(name)) return {};
+  return error_of(ErrorCode::Malformed,
+                  {N_("“{name}” is no name for a virtual laptop"), {{"name", printable(name)}}},
+                  {N_("Use at most 32 letters, digits, “-” and “_”.")});
+}
+
 Result<LaptopOptions> read_laptop_options(const CommandContext& context) {
   const Arguments& arguments = context.arguments();
   LaptopOptions options;
@@ -61,13 +83,7 @@ Result<LaptopOptions> read_laptop_options(const CommandContext& context) {
   options.module_parameters = arguments.all("--module-parameter");
   options.kernel_arguments = arguments.all("--kernel-argument");
   options.devices = arguments.all("--device");
-  if (const auto memory = arguments.get("--memory")) {
-    const auto megabytes = parse_unsigned<std::uint32_t>(*memory);
-    if (!megabytes || *megabytes < kLeastMemory || *megabytes > kMostMemory) {
-      return bad_number("--memory", *memory);
-    }
-    options.memory_mb = *megabytes;
-  }
+  if (const auto megabytes = TRY(memory_of(arguments))) options.memory_mb = *megabytes;
   return options;
 }
 

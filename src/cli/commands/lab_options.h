@@ -11,7 +11,9 @@ namespace cleave {
 
 // --module-parameter, --kernel-argument, --memory.
 std::vector<OptionSpec> laptop_options();
-// The options of that name and what the environment says; Malformed for a bad number.
+// Malformed: the value of an option is none that it can have, --limit and --name included.
+Result<void> check_laptop_options(const CommandContext& context);
+// The options of that name and what the environment says; Malformed as above.
 Result<LaptopOptions> read_laptop_options(const CommandContext& context);
 // --name, or "laptop".
 std::string laptop_name(const CommandContext& context);

@@ -2,6 +2,7 @@
 
 #include "cli/commands/all.h"
 #include "cli/commands/lab_options.h"
+#include "cli/commands/vgpu_common.h"
 
 namespace cleave {
 namespace {
@@ -33,6 +34,9 @@ Result<Laptop> find_or_boot(CommandContext& context, int cancel) {
 }
 
 Result<ExitStatus> run(CommandContext& context) {
+  if (const Result<void> good = check_laptop_options(context); !good) {
+    return answer(context, good.error());
+  }
   LaptopCommand command;
   command.argv = context.arguments().all("COMMAND");
   command.limit = TRY(command_limit(context, kDefaultLimit));

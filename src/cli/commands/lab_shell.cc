@@ -7,6 +7,7 @@
 
 #include "cli/commands/all.h"
 #include "cli/commands/lab_options.h"
+#include "cli/commands/vgpu_common.h"
 
 namespace cleave {
 namespace {
@@ -54,6 +55,9 @@ Result<Laptop> find_or_boot(CommandContext& context, int cancel) {
 }
 
 Result<ExitStatus> shell(CommandContext& context) {
+  if (const Result<void> good = check_laptop_options(context); !good) {
+    return answer(context, good.error());
+  }
   const CancelSignals signals;
   Laptop laptop = TRY(find_or_boot(context, signals.descriptor()));
   LaptopCommand command;

@@ -1,6 +1,7 @@
 #include "base/format.h"
 #include "cli/commands/all.h"
 #include "cli/commands/lab_options.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/render/translate.h"
 
 namespace cleave {
@@ -25,6 +26,9 @@ Json to_json(const LaptopEntry& entry) {
 }
 
 Result<ExitStatus> up(CommandContext& context) {
+  if (const Result<void> good = check_laptop_options(context); !good) {
+    return answer(context, good.error());
+  }
   const CancelSignals signals;
   LaptopOptions options = TRY(read_laptop_options(context));
   options.name = laptop_name(context);
@@ -42,6 +46,9 @@ Result<ExitStatus> up(CommandContext& context) {
 }
 
 Result<ExitStatus> down(CommandContext& context) {
+  if (const Result<void> good = check_laptop_options(context); !good) {
+    return answer(context, good.error());
+  }
   const std::string name = laptop_name(context);
   Laptop laptop = TRY(Laptop::attach(name));
   TRY(laptop.shut_down());

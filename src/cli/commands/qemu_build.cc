@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/commands/all.h"
 #include "cli/commands/lab_options.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/render/build_progress.h"
 #include "cli/render/steps.h"
 #include "cli/render/translate.h"
@@ -73,7 +74,7 @@ std::uint32_t number_of(const CommandContext& context, const char* option) {
   return text ? parse_unsigned<std::uint32_t>(*text).value_or(0) : 0;
 }
 
-Result<QemuBuildRequest> read_request(const CommandContext& context) {
+QemuBuildRequest read_request(const CommandContext& context) {
   const Arguments& arguments = context.arguments();
   QemuBuildRequest request;
   request.source = arguments.get("--source").value_or("");
@@ -92,7 +93,10 @@ Result<QemuBuildRequest> read_request(const CommandContext& context) {
 
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
-  QemuBuildRequest request = TRY(read_request(context));
+  QemuBuildRequest request = read_request(context);
+  if (const Result<void> good = check_build_request(*host, request); !good) {
+    return answer_if_misused(context, good.error());
+  }
   const CancelSignals signals;
   request.cancel = signals.descriptor();
   QemuBuildReport report;

@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/render/steps.h"
 #include "cli/render/translate.h"
 
@@ -84,7 +85,9 @@ void say_option(const CommandContext& context, const Row& row) {
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   const auto only = context.arguments().get("OPTION");
-  if (only && find_build_option(*only) == nullptr) return choose_options({*only}, {}).error();
+  if (only && find_build_option(*only) == nullptr) {
+    return answer(context, choose_options({*only}, {}).error());
+  }
   Json options = Json::array();
   for (const QemuBuildOption& option : qemu_build_options()) {
     if (only && *only != option.id) continue;

@@ -45,13 +45,14 @@ Result<bool> is_before(const Arguments& arguments) {
 Result<ExitStatus> run(CommandContext& context) {
   const Result<bool> before = is_before(context.arguments());
   if (!before) return answer(context, before.error());
+  const auto limit = seconds_option(context, "--limit", kGuestLimit);
+  if (!limit) return answer(context, limit.error());
   Result<ChangeableHost> change = change_host(context);
   if (!change) return answer(context, change.error());
   if (change->host->user_id() != 0) return needs_root();
-  const auto limit = TRY(seconds_option(context, "--limit", kGuestLimit));
   const RuntimePlaces places;
   const SleepReport report = *before
-                                 ? before_sleep(*change->host, change->transactions, places, limit)
+                                 ? before_sleep(*change->host, change->transactions, places, *limit)
                                  : after_sleep(*change->host, change->transactions, places);
   Json steps = Json::array();
   for (const SleepStep& step : report.steps) {

@@ -95,4 +95,9 @@ Result<ExitStatus> answer(const CommandContext& context, const Error& error) {
   return error;
 }
 
+Result<ExitStatus> answer_if_misused(const CommandContext& context, const Error& error) {
+  if (error.code == ErrorCode::Malformed) return answer(context, error);
+  return error;
+}
+
 }  // namespace cleave

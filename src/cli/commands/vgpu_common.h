@@ -38,5 +38,8 @@ void warn_of(const CommandContext& context, const Error& error);
 std::optional<ExitStatus> answered(const CommandContext& context, const Error& error);
 // The same, with the error itself where it is a failure.
 Result<ExitStatus> answer(const CommandContext& context, const Error& error);
+// For commands whose other refusals are failures: the value of an option that is none (Malformed)
+// is wrong usage.
+Result<ExitStatus> answer_if_misused(const CommandContext& context, const Error& error);
 
 }  // namespace cleave

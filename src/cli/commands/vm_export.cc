@@ -12,15 +12,15 @@
 namespace cleave {
 namespace {
 
-Result<const ExportFormat*> wanted_format(const CommandContext& context) {
-  const std::string id = context.arguments().get("--format").value_or("libvirt");
-  if (const ExportFormat* format = find_export_format(id)) return format;
-  std::string known;
-  for (const ExportFormat& format : all_export_formats()) {
-    known += (known.empty() ? "" : ", ") + std::string(format.id);
-  }
-  return error_of(ErrorCode::Malformed, {N_("{option} takes one of: {choices}"),
-                                         {{"option", "--format"}, {"choices", known}}});
+const ExportFormat* wanted_format(const CommandContext& context) {
+  const auto id = context.arguments().get("--format");
+  return id ? find_export_format(*id) : all_export_formats().data();
+}
+
+std::vector<std::string> format_ids() {
+  std::vector<std::string> ids;
+  for (const ExportFormat& format : all_export_formats()) ids.emplace_back(format.id);
+  return ids;
 }
 
 Result<std::string> absolute_path(const std::string& path) {
@@ -31,7 +31,7 @@ Result<std::string> absolute_path(const std::string& path) {
 }
 
 Result<ExitStatus> run(CommandContext& context) {
-  const ExportFormat* format = TRY(wanted_format(context));
+  const ExportFormat* format = wanted_format(context);
   HostWriter* host = TRY(context.host());
   const VmEnvironment environment = TRY(this_vm_environment());
   const Result<std::string> definition = find_definition(*host, environment, vm_argument(context));
@@ -78,8 +78,10 @@ Result<ExitStatus> run(CommandContext& context) {
 const Command kVmExportCommand = {
     .name = "vm export",
     .summary = N_("Write a VM for libvirt, a shell, quickemu, Proxmox VE or KubeVirt"),
-    .options = {{"--format", "FORMAT",
-                 N_("libvirt (the default), script, quickemu, proxmox or kubevirt")},
+    .options = {{.name = "--format",
+                 .value = "FORMAT",
+                 .help = N_("libvirt (the default), script, quickemu, proxmox or kubevirt"),
+                 .choices = format_ids},
                 {"--output", "DIRECTORY", N_("Where the files go; - prints them")},
                 {"--force", nullptr, N_("Replace files that are there")}},
     .positionals = {{"NAME", N_("The VM's name, or its definition file")}},

@@ -3,6 +3,7 @@
 #include "app/vm_export.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
 #include "cli/input.h"
 #include "cli/render/translate.h"
@@ -14,12 +15,10 @@ constexpr std::size_t kLargestFile = std::size_t{1} << 20U;
 constexpr std::chrono::seconds kPatience(10);
 
 Result<ImportFormat> wanted_format(const CommandContext& context, std::string_view text) {
-  if (const auto named = context.arguments().get("--format")) {
-    if (const auto format = import_format_named(*named)) return *format;
-    return error_of(ErrorCode::Malformed, {N_("{option} takes one of: {choices}"),
-                                           {{"option", "--format"}, {"choices", "libvirt, qemu"}}});
+  const auto named = context.arguments().get("--format");
+  if (const auto format = named ? import_format_named(*named) : import_format_of(text)) {
+    return *format;
   }
-  if (const auto format = import_format_of(text)) return *format;
   return error_of(
       ErrorCode::Malformed, {N_("This is neither libvirt's XML nor a command line of QEMU.")},
       {N_("`virsh dumpxml --inactive NAME` prints the one, `ps -ww -o args` the other.")});
@@ -47,15 +46,17 @@ void tell_lost(const CommandContext& context, const std::string& file, const Imp
 }
 
 Result<ExitStatus> run(CommandContext& context) {
+  const std::string name = context.arguments().get("--name").value_or("");
+  if (!name.empty() && !is_vm_name(name)) {
+    return answer(context,
+                  error_of(ErrorCode::Malformed,
+                           {N_("“{name}” cannot be the name of a VM"), {{"name", printable(name)}}},
+                           {N_("A name has letters, digits, dots, hyphens and "
+                               "underscores, at most 63.")}));
+  }
   const std::string file = context.arguments().get("FILE").value_or("");
   const std::string text = TRY(read_input(file, kLargestFile, kPatience));
   const ImportFormat format = TRY(wanted_format(context, text));
-  const std::string name = context.arguments().get("--name").value_or("");
-  if (!name.empty() && !is_vm_name(name)) {
-    return error_of(ErrorCode::Malformed,
-                    {N_("“{name}” cannot be the name of a VM"), {{"name", printable(name)}}},
-                    {N_("A name has letters, digits, dots, hyphens and underscores, at most 63.")});
-  }
   const std::string_view base = std::string_view(file).substr(file.rfind('/') + 1);
   const ImportedVm imported = TRY(import_vm(format, text, name, base.substr(0, base.rfind('.'))));
   HostWriter* host = TRY(context.host());
@@ -78,8 +79,10 @@ const Command kVmImportCommand = {
     .name = "vm import",
     .summary = N_("Make a VM of libvirt's XML, a command line of QEMU, or a script with one"),
     .options = {{"--name", "NAME", N_("The new VM's name; without it the one in the file")},
-                {"--format", "FORMAT",
-                 N_("libvirt or qemu; without it by what the file looks like")}},
+                {.name = "--format",
+                 .value = "FORMAT",
+                 .help = N_("libvirt or qemu; without it by what the file looks like"),
+                 .choices = [] { return std::vector<std::string>{"libvirt", "qemu"}; }}},
     .positionals = {{"FILE", N_("The file; - reads from standard input")}},
     .run = run,
 };

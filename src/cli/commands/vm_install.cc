@@ -404,15 +404,18 @@ Result<ExitStatus> begin(CommandContext& context, HostWriter& host,
                     {N_("An installation of {name} has begun already"), {{"name", loaded.name}}},
                     {N_("Go on with it: --resume; or give it up: --abandon.")});
   }
-  InstallWish wish = TRY(wish_of(context));
+  Result<InstallWish> wish = wish_of(context);
+  if (!wish) return answer_if_misused(context, wish.error());
   const Password password = TRY(password_of(context));
-  wish.password = password.text;
-  const Installation installation = TRY(plan_installation(host, environment, loaded, wish));
+  wish->password = password.text;
+  const auto planned = plan_installation(host, environment, loaded, *wish);
+  if (!planned) return answer_if_misused(context, planned.error());
+  const Installation& installation = *planned;
   if (context.arguments().has("--dry-run")) {
     return show_only(context, host, environment, installation);
   }
   tell_installation(context, installation);
-  TRY(begin_installation(host, environment, installation, wish.cloud_image));
+  TRY(begin_installation(host, environment, installation, wish->cloud_image));
   Json json = json_of(installation, "begun");
   if (password.made) {
     // Here alone: it is in no log, and the disc that has it goes when all is installed.

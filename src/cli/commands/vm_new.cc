@@ -7,6 +7,7 @@
 #include "app/vm_files.h"
 #include "base/text.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
 #include "cli/render/translate.h"
 #include "facts/readers/read_facts.h"
@@ -17,32 +18,25 @@
 namespace cleave {
 namespace {
 
-Error not_a_choice(const char* option, std::string_view value,
-                   const std::vector<std::string>& choices) {
-  return error_of(
-      ErrorCode::Malformed,
-      {N_("{option} is “{value}”; it must be one of: {choices}"),
-       {{"option", option}, {"value", printable(value)}, {"choices", join(choices, ", ")}}});
-}
-
-// One of the values that the definition's key has; empty where it was not said.
-Result<std::string> choice_of(const CommandContext& context, const char* option,
-                              const char* key_name) {
-  const std::string value = context.arguments().get(option).value_or("");
+// The values that a key of a definition can have.
+std::vector<std::string> choices_of(const char* key_name) {
   const DefinitionKey* key = find_definition_key(key_name);
-  std::vector<std::string> choices;
-  if (key != nullptr) choices.assign(key->choices.begin(), key->choices.end());
-  const bool good = value.empty() || std::ranges::find(choices, value) != choices.end();
-  if (!good) return not_a_choice(option, value, choices);
-  return value;
+  if (key == nullptr) return {};
+  return {key->choices.begin(), key->choices.end()};
 }
 
-Result<NewDefinition> wanted_of(const CommandContext& context) {
+std::vector<std::string> way_choices() {
+  std::vector<std::string> choices = choices_of("gpu.way");
+  choices.emplace_back("none");
+  return choices;
+}
+
+NewDefinition wanted_of(const CommandContext& context) {
   const Arguments& arguments = context.arguments();
   NewDefinition wanted;
   wanted.name = vm_argument(context);
-  wanted.guest = TRY(choice_of(context, "--os", "guest"));
-  wanted.firmware = TRY(choice_of(context, "--firmware", "firmware.type"));
+  wanted.guest = arguments.get("--os").value_or("");
+  wanted.firmware = arguments.get("--firmware").value_or("");
   wanted.gpu_way = arguments.get("--gpu").value_or("");
   if (wanted.gpu_way == "none") wanted.gpu_way.clear();
   wanted.gpu_parent = arguments.get("--parent").value_or("");
@@ -55,12 +49,7 @@ Result<NewDefinition> wanted_of(const CommandContext& context) {
   wanted.serial = arguments.has("--serial");
   wanted.sound = !wanted.guest.empty();
   if (const auto text = arguments.get("--cpus")) {
-    const auto number = parse_unsigned<std::uint32_t>(*text);
-    if (!number || *number == 0) {
-      return error_of(ErrorCode::Malformed, {N_("{option} takes a number, not “{text}”"),
-                                             {{"option", "--cpus"}, {"text", printable(*text)}}});
-    }
-    wanted.cpus = *number;
+    wanted.cpus = parse_unsigned<std::uint32_t>(*text).value_or(wanted.cpus);
   }
   return wanted;
 }
@@ -164,28 +153,30 @@ Result<void> make_disk(HostWriter& host, const VmEnvironment& environment,
 }
 
 Result<ExitStatus> run(CommandContext& context) {
-  NewDefinition wanted = TRY(wanted_of(context));
+  NewDefinition wanted = wanted_of(context);
   HostWriter* host = TRY(context.host());
   bool needs_setup = false;
   if (!context.arguments().has("--gpu")) choose_way(*host, wanted, needs_setup);
   const VmEnvironment environment = TRY(this_vm_environment());
   if (wanted.display.empty()) wanted.display = usual_display(environment, wanted.gpu_way);
-  const std::optional<NewImage> image = TRY(new_image_of(context, *host, environment, wanted));
+  const auto image = new_image_of(context, *host, environment, wanted);
+  if (!image) return answer(context, image.error());
   choose_firmware_type(context, *host, environment, wanted);
   const Translator translator = [](const char* sentence) { return translate(Message(sentence)); };
-  const std::string path = TRY(write_new_vm(*host, environment, wanted, translator));
-  if (image) {
-    TRY(make_disk(*host, environment, path, *image));
-    context.say({N_("Made the disk {path}."), {{"path", image->file}}});
+  const Result<std::string> path = write_new_vm(*host, environment, wanted, translator);
+  if (!path) return answer(context, path.error());
+  if (*image) {
+    TRY(make_disk(*host, environment, *path, **image));
+    context.say({N_("Made the disk {path}."), {{"path", (*image)->file}}});
   }
   context.print_json(
       Json::object({{"schema", "cleave.vm-new/1"},
                     {"name", wanted.name},
-                    {"file", path},
+                    {"file", *path},
                     {"way", wanted.gpu_way.empty() ? "none" : wanted.gpu_way},
                     {"firmware", wanted.firmware.empty() ? Json() : Json(wanted.firmware)},
-                    {"new_disk", image ? Json(image->file) : Json()}}));
-  context.say({N_("Wrote {path}"), {{"path", path}}});
+                    {"new_disk", *image ? Json((*image)->file) : Json()}}));
+  context.say({N_("Wrote {path}"), {{"path", *path}}});
   context.say(
       needs_setup
           ? Message(N_("Look through it, then: cleave up {name}, which sets this machine "
@@ -201,20 +192,34 @@ const Command kVmNewCommand = {
     .name = "vm new",
     .summary = N_("Write the definition of a new VM"),
     .options =
-        {{"--os", "GUEST", N_("What will run in it: windows10, windows11, windows or linux")},
+        {{.name = "--os",
+          .value = "GUEST",
+          .help = N_("What will run in it: windows10, windows11, windows or linux"),
+          .choices = [] { return choices_of("guest"); }},
          {"--disk", "FILE", N_("Its disk image")},
          {"--size", "SIZE", N_("Make that image, as large as 64G, where it is missing")},
-         {"--firmware", "TYPE", N_("bios or uefi; without it what the disk and the guest need")},
+         {.name = "--firmware",
+          .value = "TYPE",
+          .help = N_("bios or uefi; without it what the disk and the guest need"),
+          .choices = [] { return choices_of("firmware.type"); }},
          {"--kernel", "FILE", N_("A kernel to start in place of the disk's loader")},
          {"--memory", "SIZE", N_("Its memory, as 4G or 512M")},
-         {"--cpus", "N", N_("How many CPUs it sees")},
-         {"--gpu", "WAY",
-          N_("The way it shares the GPU: gvt-g, sr-iov, virtio-gpu, passthrough, mdev or none; "
-             "without it what this machine can")},
+         {.name = "--cpus", .value = "N", .help = N_("How many CPUs it sees"), .number = true},
+         {.name = "--gpu",
+          .value = "WAY",
+          .help = N_("The way it shares the GPU: gvt-g, sr-iov, virtio-gpu, passthrough, mdev or "
+                     "none; without it what this machine can"),
+          .choices = way_choices},
          {"--parent", "NAME", N_("The GPU (or other parent) of its vGPU; not needed with one GPU")},
          {"--type", "TYPE", N_("The type of its vGPU; without it the best that fits")},
-         {"--accelerator", "NAME", N_("kvm, or tcg where KVM cannot work")},
-         {"--display", "TYPE", N_("gtk, sdl, egl-headless or none")},
+         {.name = "--accelerator",
+          .value = "NAME",
+          .help = N_("kvm, or tcg where KVM cannot work"),
+          .choices = [] { return choices_of("accelerator"); }},
+         {.name = "--display",
+          .value = "TYPE",
+          .help = N_("gtk, sdl, egl-headless or none"),
+          .choices = [] { return choices_of("display.type"); }},
          {"--serial", nullptr, N_("Give it a serial port with a socket on the host")}},
     .positionals = {{"NAME", N_("The new VM's name")}},
     .run = run,

@@ -3,6 +3,7 @@
 
 #include "base/format.h"
 #include "cli/commands/all.h"
+#include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
 #include "cli/render/translate.h"
 
@@ -59,8 +60,9 @@ void tell(const CommandContext& context, const VmProof& proof) {
 
 Result<ExitStatus> run(CommandContext& context) {
   const VmEnvironment environment = TRY(this_vm_environment());
-  const auto limit = TRY(seconds_option(context, "--wait", kUsualWait));
-  const Result<VmProof> proof = prove_and_tell(context, environment, vm_argument(context), limit);
+  const auto limit = seconds_option(context, "--wait", kUsualWait);
+  if (!limit) return answer(context, limit.error());
+  const Result<VmProof> proof = prove_and_tell(context, environment, vm_argument(context), *limit);
   if (!proof) return answer_if_absent(context, proof.error());
   context.print_json(to_json(*proof));
   return exit_status_of(*proof);

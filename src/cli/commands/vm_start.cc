@@ -11,6 +11,8 @@
 #include "cli/commands/vgpu_common.h"
 #include "cli/commands/vm_common.h"
 #include "cli/commands/vm_prove.h"
+#include "facts/pci.h"
+#include "facts/usb.h"
 
 namespace cleave {
 namespace {
@@ -124,6 +126,14 @@ void tell_screen(const CommandContext& context, const StartedVm& started,
   }
 }
 
+Error no_device_name(const std::string& device) {
+  return error_of(
+      ErrorCode::Malformed,
+      {N_("--force is “{device}”; it must be an address of PCI, 0000:01:00.0, or a port of USB, "
+          "1-2.3"),
+       {{"device", printable(device)}}});
+}
+
 Result<ExitStatus> run(CommandContext& context) {
   HostWriter* host = TRY(context.host());
   if (!host->is_live()) {
@@ -133,19 +143,27 @@ Result<ExitStatus> run(CommandContext& context) {
   }
   const VmEnvironment environment = TRY(this_vm_environment());
   StartRequest request;
-  request.limit = TRY(seconds_option(context, "--limit", std::chrono::seconds(60)));
+  const auto limit = seconds_option(context, "--limit", std::chrono::seconds(60));
+  if (!limit) return answer(context, limit.error());
+  request.limit = *limit;
   Result<std::string> definition = find_definition(*host, environment, vm_argument(context));
   if (!definition) return answer(context, definition.error());
   request.definition = *std::move(definition);
   request.vm = TRY(load_good_vm(*host, environment, request.definition));
   request.force = context.arguments().all("--force");
+  for (const std::string& device : request.force) {
+    if (!parse_pci_address(device) && !is_usb_port(device)) {
+      return answer(context, no_device_name(device));
+    }
+  }
   request.show_plan = [&context](const Plan& plan) { show_plan(context, plan); };
   const bool foreground = context.arguments().has("--foreground");
   const bool prove = context.arguments().has("--prove");
   if (foreground && prove) {
-    return error_of(ErrorCode::Malformed, {N_("--prove and --foreground do not go together")},
-                    {N_("Start the VM, and ask later: cleave vm prove {name}"),
-                     {{"name", vm_argument(context)}}});
+    return answer(
+        context, error_of(ErrorCode::Malformed, {N_("--prove and --foreground do not go together")},
+                          {N_("Start the VM, and ask later: cleave vm prove {name}"),
+                           {{"name", vm_argument(context)}}}));
   }
   // Before the supervisor is forked: it puts its own back.
   const ForegroundSignals signals(foreground);

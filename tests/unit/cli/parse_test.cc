@@ -13,6 +13,14 @@ const std::vector<Command>& commands() {
       {"vgpu create", "", {{"--type", "TYPE", ""}, {"--dry-run", nullptr, ""}}, {}, nothing},
       {"qemu build", "", {{"--version", "VERSION", ""}}, {}, nothing},
       {"vm list", "", {}, {}, nothing},
+      {"vm new",
+       "",
+       {{.name = "--os",
+         .value = "GUEST",
+         .help = "",
+         .choices = [] { return std::vector<std::string>{"linux", "windows"}; }}},
+       {},
+       nothing},
       {"vm show", "", {}, {{"NAME", ""}}, nothing},
       {"vm screenshot", "", {}, {{"NAME", ""}, {"FILE", "", false}}, nothing},
       {"vm snapshot create", "", {}, {{"NAME", ""}, {"SNAPSHOT", ""}}, nothing},
@@ -123,6 +131,13 @@ TEST(Parse, RefusesWhatIsMissingOrTooMuch) {
   refused({"vgpu"});
   refused({"lab", "run", "--limit", "0", "--", "ls"});
   refused({"lab", "run", "--limit", "soon", "--", "ls"});
+}
+
+TEST(Parse, TakesOneOfTheChoicesAlone) {
+  EXPECT_EQ(parsed({"vm", "new", "--os", "linux"}).arguments.get("--os"), "linux");
+  const Error error = refused({"vm", "new", "--os", "windwos"});
+  EXPECT_EQ(english(error.message), "--os is “windwos”; it must be one of: linux, windows");
+  EXPECT_EQ(english(error.remedy), "Did you mean “windows”?");
 }
 
 TEST(Parse, HelpNeedsNothingElse) {

@@ -1,34 +1,17 @@
 // What every command of `cleave vm` says of a VM that is not there, or that does not run: the same
 // sentence, and exit status 1.
 #include <gtest/gtest.h>
-#include <stdlib.h>
+#include <stdlib.h>  // setenv
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 
 #include "cli/command.h"
-#include "cli/run.h"
+#include "unit/cli/ran.h"
 
 namespace cleave {
 namespace {
-
-struct Ran {
-  int status = 0;
-  std::string output;
-  std::string errors;
-};
-
-Ran run(std::vector<std::string> words) {
-  words.insert(words.begin(), {"--lang", "en"});
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  Ran ran;
-  ran.status = run_cleave(words);
-  ran.output = testing::internal::GetCapturedStdout();
-  ran.errors = testing::internal::GetCapturedStderr();
-  return ran;
-}
 
 // A home with one VM, "office", that does not run.
 class VmAbsent : public testing::Test {
@@ -85,7 +68,7 @@ TEST_F(VmAbsent, EveryCommandSaysThatThereIsNone) {
     if (!takes_a_vm(command)) continue;
     SCOPED_TRACE(command.name);
     ++asked;
-    const Ran ran = run(words_for(command, "ofice"));
+    const Ran ran = run_words(words_for(command, "ofice"));
     EXPECT_EQ(ran.status, 1);
     EXPECT_NE(ran.errors.find("There is no VM ofice"), std::string::npos) << ran.errors;
     EXPECT_NE(ran.errors.find("Did you mean “office”?"), std::string::npos) << ran.errors;
@@ -97,7 +80,7 @@ TEST_F(VmAbsent, EveryCommandSaysThatANameCanBeNone) {
   for (const Command& command : all_commands()) {
     if (!takes_a_vm(command)) continue;
     SCOPED_TRACE(command.name);
-    const Ran ran = run(words_for(command, "a b"));
+    const Ran ran = run_words(words_for(command, "a b"));
     EXPECT_EQ(ran.status, 2);
     EXPECT_NE(ran.errors.find("cannot be the name of a VM"), std::string::npos) << ran.errors;
   }
@@ -112,7 +95,7 @@ TEST_F(VmAbsent, WhatNeedsARunningVmSaysThatItDoesNotRun) {
     const auto found = std::ranges::find_if(
         all_commands(), [&](const Command& command) { return std::string(command.name) == name; });
     ASSERT_NE(found, all_commands().end());
-    const Ran ran = run(words_for(*found, "office"));
+    const Ran ran = run_words(words_for(*found, "office"));
     EXPECT_EQ(ran.status, 1);
     EXPECT_NE(ran.errors.find("The VM office does not run"), std::string::npos) << ran.errors;
     EXPECT_NE(ran.errors.find("cleave vm start office"), std::string::npos) << ran.errors;
@@ -120,7 +103,7 @@ TEST_F(VmAbsent, WhatNeedsARunningVmSaysThatItDoesNotRun) {
 }
 
 TEST_F(VmAbsent, ItsStateIsNoFailure) {
-  const Ran ran = run({"vm", "status", "office"});
+  const Ran ran = run_words({"vm", "status", "office"});
   EXPECT_EQ(ran.status, 1);
   EXPECT_NE(ran.output.find("was not started"), std::string::npos);
 }
@@ -128,7 +111,7 @@ TEST_F(VmAbsent, ItsStateIsNoFailure) {
 TEST_F(VmAbsent, ProgramsAreToldTheSame) {
   for (const char* name : {"stop", "status", "show", "pause"}) {
     SCOPED_TRACE(name);
-    const Ran ran = run({"vm", name, "ofice", "--json"});
+    const Ran ran = run_words({"vm", name, "ofice", "--json"});
     EXPECT_EQ(ran.status, 1);
     EXPECT_NE(ran.output.find("cleave.error/1"), std::string::npos);
     EXPECT_NE(ran.output.find("\"not-found\""), std::string::npos) << ran.output;
