@@ -1,10 +1,5 @@
 #include "run/guest_agent.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include "base/text.h"
@@ -37,19 +32,6 @@ Error refusal(const std::string& command, const Json& error) {
   return error_of(ErrorCode::Io,
                   {N_("The guest's agent refused {command}: {text}"),
                    {{"command", command}, {"text", printable(error.text_of("desc"))}}});
-}
-
-// True when `events` came, false at `end`.
-Result<bool> wait_for(int descriptor, short events, Clock::time_point end) {
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
-    pollfd waiting{.fd = descriptor, .events = events, .revents = 0};
-    const int count =
-        ::poll(&waiting, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000)));
-    if (count > 0) return true;
-    if (count < 0 && errno != EINTR) return gone(errno);
-    if (count == 0 && left <= 0) return false;
-  }
 }
 
 std::string request_text(const std::string& command, Json arguments) {
@@ -94,11 +76,11 @@ Result<GuestAgent> GuestAgent::connect(const std::string& socket_path,
 }
 
 Result<GuestAgent> GuestAgent::synchronise(OwnedFd socket, std::chrono::milliseconds limit) {
-  GuestAgent agent(std::move(socket));
+  GuestAgent agent(TimedSocket(std::move(socket), silence, gone));
   const auto end = Clock::now() + limit;
   const std::uint64_t number = new_number();
-  TRY(agent.send(kDelimiter + request_text("guest-sync-delimited", Json::object({{"id", number}})),
-                 end));
+  TRY(agent.socket_.send_all(
+      kDelimiter + request_text("guest-sync-delimited", Json::object({{"id", number}})), end));
   // Answers to an earlier client's number may stand before ours, but not for ever.
   while (Clock::now() < end) {
     const std::optional<Json> answer = TRY(agent.receive(end));
@@ -112,7 +94,7 @@ Result<GuestAgent> GuestAgent::synchronise(OwnedFd socket, std::chrono::millisec
 Result<Json> GuestAgent::execute(const std::string& command, Json arguments,
                                  std::chrono::milliseconds limit) {
   const auto end = Clock::now() + limit;
-  TRY(send(request_text(command, std::move(arguments)), end));
+  TRY(socket_.send_all(request_text(command, std::move(arguments)), end));
   const std::optional<Json> answer = TRY(receive(end));
   if (!answer) return silence();
   if (const Json* error = answer->find("error")) return refusal(command, *error);
@@ -124,26 +106,10 @@ Result<Json> GuestAgent::execute(const std::string& command, Json arguments,
 Result<void> GuestAgent::tell(const std::string& command, Json arguments,
                               std::chrono::milliseconds limit) {
   const auto end = Clock::now() + limit;
-  TRY(send(request_text(command, std::move(arguments)), end));
+  TRY(socket_.send_all(request_text(command, std::move(arguments)), end));
   const Result<std::optional<Json>> answer = receive(end);
   if (!answer || !*answer) return {};  // silent, or gone: it does what it was told
   if (const Json* error = (*answer)->find("error")) return refusal(command, *error);
-  return {};
-}
-
-Result<void> GuestAgent::send(const std::string& bytes, Clock::time_point end) {
-  std::string_view left = bytes;
-  while (!left.empty()) {
-    const ssize_t sent =
-        ::send(socket_.get(), left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent >= 0) {
-      left.remove_prefix(static_cast<std::size_t>(sent));
-    } else if (errno == EAGAIN) {
-      if (!TRY(wait_for(socket_.get(), POLLOUT, end))) return silence();
-    } else if (errno != EINTR) {
-      return gone(errno);
-    }
-  }
   return {};
 }
 
@@ -153,17 +119,9 @@ Result<std::optional<Json>> GuestAgent::receive(Clock::time_point end) {
     if (answer) return answer;
     // Asked also while bytes keep coming: a guest can send for ever.
     if (Clock::now() >= end) return std::optional<Json>();
-    std::array<char, 16384> bytes{};
-    const ssize_t count = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (count > 0) {
-      answers_.add({bytes.data(), static_cast<std::size_t>(count)});
-    } else if (count == 0) {
-      return gone(ECONNRESET);
-    } else if (errno == EAGAIN) {
-      if (!TRY(wait_for(socket_.get(), POLLIN, end))) return std::optional<Json>();
-    } else if (errno != EINTR) {
-      return gone(errno);
-    }
+    const std::optional<std::string> bytes = TRY(socket_.receive_some(end));
+    if (!bytes) return std::optional<Json>();
+    answers_.add(*bytes);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "run/timed_socket.h"
 
 namespace cleave {
 
@@ -47,11 +48,10 @@ class GuestAgent {
   Result<void> tell(const std::string& command, Json arguments, std::chrono::milliseconds limit);
 
  private:
-  explicit GuestAgent(OwnedFd socket) : socket_(std::move(socket)) {}
-  Result<void> send(const std::string& bytes, std::chrono::steady_clock::time_point end);
+  explicit GuestAgent(TimedSocket socket) : socket_(std::move(socket)) {}
   Result<std::optional<Json>> receive(std::chrono::steady_clock::time_point end);
 
-  OwnedFd socket_;
+  TimedSocket socket_;
   GuestAgentAnswers answers_;
 };
 

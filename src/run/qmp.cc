@@ -1,10 +1,6 @@
 #include "run/qmp.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <thread>
 
@@ -23,10 +19,11 @@ constexpr size_t kMaximumEvents = 64;
 // QEMU listens long before it answers, so this delays nothing.
 constexpr auto kRetryPause = std::chrono::milliseconds(1);
 constexpr auto kGiveUpPause = std::chrono::milliseconds(20);
+constexpr auto kGivePatience = std::chrono::seconds(5);
 
 Error silence() { return system_error(ETIMEDOUT, Message(N_("QEMU's monitor did not answer"))); }
 
-Error gone(int error_number = ECONNRESET) {
+Error gone(int error_number) {
   return system_error(error_number, Message(N_("QEMU's monitor is gone")));
 }
 
@@ -37,34 +34,6 @@ Error garbage() {
 // A year is for ever, and does not overflow the clock.
 Clock::time_point end_of(std::chrono::milliseconds limit) {
   return Clock::now() + std::min<std::chrono::milliseconds>(limit, std::chrono::years(1));
-}
-
-// True when `events` came, false at `end`.
-Result<bool> wait_for(int descriptor, short events, Clock::time_point end) {
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
-    pollfd waiting{.fd = descriptor, .events = events, .revents = 0};
-    const int count =
-        ::poll(&waiting, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000)));
-    if (count > 0) return true;
-    if (count < 0 && errno != EINTR) return gone(errno);
-    if (count == 0 && left <= 0) return false;
-  }
-}
-
-Result<void> send_all(int descriptor, std::string_view bytes, Clock::time_point end) {
-  while (!bytes.empty()) {
-    const ssize_t sent =
-        ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent >= 0) {
-      bytes.remove_prefix(static_cast<size_t>(sent));
-    } else if (errno == EAGAIN) {
-      if (!TRY(wait_for(descriptor, POLLOUT, end))) return silence();
-    } else if (errno != EINTR) {
-      return gone(errno == EPIPE ? ECONNRESET : errno);
-    }
-  }
-  return {};
 }
 
 Error refusal(const std::string& command, const Json& error) {
@@ -103,13 +72,12 @@ Result<QmpClient> QmpClient::connect(const std::string& socket_path,
 Result<QmpClient> QmpClient::negotiate(OwnedFd socket, std::chrono::milliseconds limit,
                                        const std::function<bool()>& give_up) {
   const auto end = end_of(limit);
-  QmpClient client(std::move(socket));
+  QmpClient client(TimedSocket(std::move(socket), silence, gone));
   const Json greeting = TRY(client.first_message(end, give_up));
   if (greeting.find("QMP") == nullptr) return garbage();
   const std::string command = "qmp_capabilities";
-  TRY(send_all(client.socket_.get(),
-               to_text(Json::object({{"execute", command}, {"id", client.next_id_++}})) + "\n",
-               end));
+  TRY(client.socket_.send_all(
+      to_text(Json::object({{"execute", command}, {"id", client.next_id_++}})) + "\n", end));
   while (true) {
     const Json message = TRY(client.first_message(end, give_up));
     if (const Json* error = message.find("error")) return refusal(command, *error);
@@ -134,6 +102,16 @@ Result<Json> QmpClient::first_message(Clock::time_point end, const std::function
 
 Result<Json> QmpClient::execute(const std::string& command, Json arguments,
                                 std::chrono::milliseconds limit) {
+  return converse(command, std::move(arguments), std::nullopt, limit);
+}
+
+Result<void> QmpClient::give_file(const std::string& name, int file) {
+  TRY(converse("getfd", Json::object({{"fdname", name}}), file, kGivePatience));
+  return {};
+}
+
+Result<Json> QmpClient::converse(const std::string& command, Json arguments,
+                                 std::optional<int> file, std::chrono::milliseconds limit) {
   const auto end = end_of(limit);
   const std::uint64_t id = next_id_++;
   Json request = Json::object();
@@ -142,7 +120,7 @@ Result<Json> QmpClient::execute(const std::string& command, Json arguments,
     request.set("arguments", std::move(arguments));
   }
   request.set("id", id);
-  TRY(send_all(socket_.get(), to_text(request) + "\n", end));
+  TRY(socket_.send_all(to_text(request) + "\n", end, file));
   while (true) {
     const std::optional<Json> message = TRY(read_message(end));
     if (!message) return silence();
@@ -199,17 +177,9 @@ Result<std::optional<Json>> QmpClient::read_message(Clock::time_point end) {
     }
     searched_ = buffer_.size();
     if (buffer_.size() > kMaximumMessage) return garbage();
-    std::array<char, 16384> bytes{};
-    const ssize_t count = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (count > 0) {
-      buffer_.append(bytes.data(), static_cast<size_t>(count));
-    } else if (count == 0) {
-      return gone();
-    } else if (errno == EAGAIN) {
-      if (!TRY(wait_for(socket_.get(), POLLIN, end))) return std::optional<Json>();
-    } else if (errno != EINTR) {
-      return gone(errno);
-    }
+    const std::optional<std::string> bytes = TRY(socket_.receive_some(end));
+    if (!bytes) return std::optional<Json>();
+    buffer_.append(*bytes);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "run/timed_socket.h"
 
 namespace cleave {
 
@@ -35,18 +36,23 @@ class QmpClient {
   // is an error with its class and text; garbage is Malformed; silence is Io with ETIMEDOUT.
   Result<Json> execute(const std::string& command, Json arguments = Json::object(),
                        std::chrono::milliseconds limit = std::chrono::seconds(5));
+  // Gives QEMU an open file, which it keeps under that name until it is told `closefd` over the
+  // same monitor, or ends.
+  Result<void> give_file(const std::string& name, int file);
   // The next event, or an empty optional after `limit`. Error when the other side is gone.
   Result<std::optional<QmpEvent>> next_event(std::chrono::milliseconds limit);
-  [[nodiscard]] int descriptor() const { return socket_.get(); }
+  [[nodiscard]] int descriptor() const { return socket_.descriptor(); }
 
  private:
-  explicit QmpClient(OwnedFd socket) : socket_(std::move(socket)) {}
+  explicit QmpClient(TimedSocket socket) : socket_(std::move(socket)) {}
+  Result<Json> converse(const std::string& command, Json arguments, std::optional<int> file,
+                        std::chrono::milliseconds limit);
   Result<std::optional<Json>> read_message(std::chrono::steady_clock::time_point end);
   Result<Json> first_message(std::chrono::steady_clock::time_point end,
                              const std::function<bool()>& give_up);
   void keep_event(const Json& message);
 
-  OwnedFd socket_;
+  TimedSocket socket_;
   std::string buffer_;        // bytes read, not yet a whole line; at most 2 MiB
   std::size_t searched_ = 0;  // how much of the buffer is known to hold no end of line
   std::vector<QmpEvent> events_;

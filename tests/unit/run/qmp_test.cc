@@ -1,5 +1,6 @@
 #include "run/qmp.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -215,6 +216,25 @@ TEST(Qmp, SpeaksWithTheRealQemu) {
     ASSERT_TRUE(schema.has_value()) << english(schema.error());
     EXPECT_GT(schema->as_array()->size(), 100U);
     EXPECT_EQ(qmp->execute("no-such-command").error().code, ErrorCode::Unsupported);
+    // An open file stays with QEMU when its giver is gone, until it is told to close it.
+    std::array<int, 2> pipe{};
+    ASSERT_EQ(::pipe(pipe.data()), 0);
+    const OwnedFd reader(pipe[0]);
+    OwnedFd writer(pipe[1]);
+    const auto given = qmp->give_file("lock", writer.get());
+    ASSERT_TRUE(given.has_value()) << english(given.error());
+    writer.reset();
+    // The monitor serves one at a time.
+    qmp = error_of(ErrorCode::Interrupted, {"closed"});
+    qmp = QmpClient::connect(path, seconds(60));
+    ASSERT_TRUE(qmp.has_value()) << english(qmp.error());
+    EXPECT_EQ(fcntl(reader.get(), F_SETFL, O_NONBLOCK), 0);
+    char byte = 0;
+    EXPECT_EQ(::read(reader.get(), &byte, 1), -1);
+    EXPECT_EQ(errno, EAGAIN);
+    EXPECT_TRUE(qmp->execute("closefd", Json::object({{"fdname", "lock"}})).has_value());
+    EXPECT_EQ(::read(reader.get(), &byte, 1), 0) << "QEMU still has it";
+    EXPECT_FALSE(qmp->execute("closefd", Json::object({{"fdname", "lock"}})).has_value());
     ASSERT_TRUE(qmp->execute("quit").has_value());
     const auto event = qmp->next_event(seconds(10));
     ASSERT_TRUE(event.has_value() && event->has_value());
