@@ -53,7 +53,8 @@ struct UsbReport {
 };
 // NotFound: it is not plugged in; Conflict: more than one is like that; Denied: the VM's user may
 // not open it; Unsupported: the VM has no USB controller.
-// Conflict also where the host cannot surely do without it, unless `force`.
+// Conflict also where the host cannot surely do without it, unless `force`; Busy: another VM or a
+// program has it. It stays reserved for this VM until it is detached or the VM has ended.
 Result<UsbReport> attach_usb(const HostReader& host, const VmEnvironment& environment,
                              const std::string& name, const UsbName& choice, bool force);
 Result<UsbReport> detach_usb(const HostReader& host, const VmEnvironment& environment,

@@ -1,6 +1,7 @@
 // USB devices of the host in a VM that runs.
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <iterator>
 #include <thread>
 #include <vector>
@@ -8,12 +9,14 @@
 #include "app/vm.h"
 #include "app/vm_control.h"
 #include "app/vm_media.h"
+#include "app/vm_reservations.h"
 #include "app/vm_usb.h"
 #include "base/format.h"
 #include "base/text.h"
 #include "facts/readers/read_facts.h"
 #include "facts/readers/readers.h"
 #include "facts/usb.h"
+#include "run/reservation.h"
 
 namespace cleave {
 namespace {
@@ -93,6 +96,42 @@ Result<void> check_use(const HostReader& host, const VmEnvironment& environment,
   return {};
 }
 
+// As QEMU knows the lock of the device that it was given under `choice`.
+std::string held_name(const UsbName& choice) { return "reservation-" + choice.device_id(); }
+
+// QEMU refuses where it holds nothing under that name.
+void let_go(QmpClient& monitor, const UsbName& choice) {
+  (void)monitor.execute("closefd", Json::object({{"fdname", held_name(choice)}}));
+}
+
+// This program ends; QEMU keeps the lock for as long as it has the device, and the kernel lets go
+// of it when QEMU has ended, however it ended.
+Result<void> reserve_for(QmpClient& monitor, const VmEnvironment& environment,
+                         const std::string& name, const UsbName& choice, const UsbDevice& device) {
+  const VmReport report = TRY(vm_status(environment, name, false));
+  const VmState& state = report.seen.state;
+  const auto& process = state.supervisor ? state.supervisor : state.qemu;
+  if (environment.is_root) TRY(prepare_reservations());
+  const std::optional<OwnedFd> held =
+      TRY(reserve(kReservationDirectory, {.device = device.port,
+                                          .vm = report.name,
+                                          .user = environment.owner.uid,
+                                          .process = process.value_or(ProcessIdentity{}),
+                                          .since = ::time(nullptr)}));
+  if (held) TRY(monitor.give_file(held_name(choice), held->get()));
+  return {};
+}
+
+// Whether this VM has it from its start, by its [[device]].
+bool is_its_own(const VmEnvironment& environment, const std::string& name,
+                const UsbDevice& device) {
+  for (const std::string& reserved : {device.port, usb_ids(device)}) {
+    const auto by = reserved_by(kReservationDirectory, reserved);
+    if (by && by->vm == vm_name_of(name) && by->user == environment.owner.uid) return true;
+  }
+  return false;
+}
+
 Json device_of(const UsbName& choice, const UsbDevice& device) {
   Json arguments = Json::object(
       {{"driver", "usb-host"}, {"bus", format("{}.0", kController)}, {"id", choice.device_id()}});
@@ -136,6 +175,12 @@ Result<void> expect_attached(QmpClient& monitor, const std::string& id, const st
                       "tell more.")});
 }
 
+Result<void> add_device(QmpClient& monitor, const UsbName& choice, const UsbDevice& device,
+                        const std::string& what) {
+  TRY(monitor.execute("device_add", device_of(choice, device)));
+  return expect_attached(monitor, choice.device_id(), what);
+}
+
 }  // namespace
 
 std::string UsbName::device_id() const {
@@ -177,12 +222,18 @@ Result<UsbReport> attach_usb(const HostReader& host, const VmEnvironment& enviro
                     {N_("Write pointer = \"tablet\" into its definition, which brings one, and "
                         "start it anew.")});
   }
+  let_go(monitor, choice);  // of an attach that was killed before QEMU had the device
   const UsbDevice device = TRY(find_device(host, choice));
+  report.what = printable(format("{} {}", usb_ids(device), device.product));
+  if (is_its_own(environment, name, device)) return report;
   TRY(check_use(host, environment, device, force));
   TRY(check_rights(host, environment, device));
-  report.what = printable(format("{} {}", usb_ids(device), device.product));
-  TRY(monitor.execute("device_add", device_of(choice, device)));
-  TRY(expect_attached(monitor, report.device, report.what));
+  TRY(reserve_for(monitor, environment, name, choice, device));
+  Result<void> attached = add_device(monitor, choice, device, report.what);
+  if (!attached) {
+    let_go(monitor, choice);
+    return std::move(attached).error();
+  }
   report.changed = true;
   return report;
 }
@@ -193,6 +244,7 @@ Result<UsbReport> detach_usb(const HostReader& host, const VmEnvironment& enviro
   UsbReport report{.device = choice.device_id(), .what = choice.text};
   if (!has_id(TRY(device_ids(monitor)), report.device)) return report;
   TRY(remove_device(monitor, report.device));
+  let_go(monitor, choice);
   report.changed = true;
   return report;
 }

@@ -15,6 +15,7 @@ def device(key, value, more=""):
 
 
 DEFINITIONS = {
+    "bare": 'pointer = "tablet"\n',  # which brings a controller of USB
     "all": device("pci", DISK) + device("usb", TABLET) + device("usb", "056a:0"),
     "other": device("usb", TABLET),
     "by-ids": device("usb", "0627:0001"),
@@ -108,6 +109,44 @@ print(ask('{{"execute": "human-monitor-command", "arguments": {{"command-line": 
         self.assertIn("the VM all", self.refusal("other"))
         stopped = self.laptop_json("vm", "kill", "/tmp/all.toml")
         self.assertEqual(len(stopped["given_back"]), 1)
+
+    def attach(self, device, status=0):
+        """Into the VM "bare", which runs."""
+        result = self.laptop_cleave("vm", "usb", "attach", "/tmp/bare.toml", device)
+        self.assertEqual(result.returncode, status, result.stdout + result.stderr)
+        return result.stdout + result.stderr
+
+    def test_what_is_attached_later_is_reserved_until_it_is_detached_or_the_vm_ends(self):
+        self.python("import glob, os\nfor node in glob.glob('/dev/bus/usb/*/*'): os.chmod(node, 0o666)")
+        self.start("bare")
+        self.attach(TABLET)
+        self.assertIn("has", self.attach(TABLET))
+        self.assertIn("the VM bare", self.refusal("other"))
+        self.laptop_json("vm", "usb", "detach", "/tmp/bare.toml", TABLET)
+        self.start("other")
+        self.assertIn("the VM other", self.attach(TABLET, status=1))
+        self.laptop_json("vm", "kill", "/tmp/other.toml")
+        self.attach(TABLET)
+        # In order, so that QEMU lets the host's driver have it again.
+        self.laptop_json("vm", "stop", "/tmp/bare.toml", "--limit", "0")
+        self.start("other")
+
+    def test_they_are_listed_with_their_vm_and_the_line_of_a_definition(self):
+        def listed():
+            devices = self.laptop_json("devices")["usb_devices"]
+            return {each["port"]: each for each in devices}
+
+        before = listed()
+        self.assertEqual(sorted(before), [TABLET, PEN, KEYBOARD])
+        self.assertEqual([before[port]["definition"] for port in (TABLET, PEN)],
+                         [f'usb = "{TABLET}"', 'usb = "056a:0000"'])
+        self.assertEqual((before[TABLET]["state"], before[TABLET]["users"]), ("free", []))
+        self.assertNotEqual(before[KEYBOARD]["state"], "free")
+        self.start("other")
+        tablet = listed()[TABLET]
+        self.assertEqual((tablet["state"], tablet["users"][0]["vm"]), ("used", "other"))
+        said = self.laptop_cleave("devices", PEN)
+        self.assertIn('usb = "056a:0000"', said.stdout)
 
     def test_what_qemu_gives_back_itself_is_borne(self):
         started = self.start("other")
