@@ -57,20 +57,6 @@ bool is_listed(const Facts& facts, const PciDevice& device) {
          device.sriov_total_vfs.value_or(0) > 0 || parent_at(facts, device.address) != nullptr;
 }
 
-DeviceState state_of(DeviceSafety safety) {
-  switch (safety) {
-    case DeviceSafety::Free:
-      return DeviceState::Free;
-    case DeviceSafety::InUse:
-      return DeviceState::InUse;
-    case DeviceSafety::Essential:
-      return DeviceState::Essential;
-    case DeviceSafety::Unknown:
-      break;
-  }
-  return DeviceState::Unknown;
-}
-
 void add_users(const PciDevice& device, WholeDevice& whole) {
   whole.users_complete = whole.users_complete && device.users_complete;
   for (const DeviceUser& user : device.users) {
@@ -200,6 +186,20 @@ const char* device_state_name(DeviceState state) {
   return "unknown";
 }
 
+DeviceState state_of(DeviceSafety safety) {
+  switch (safety) {
+    case DeviceSafety::Free:
+      return DeviceState::Free;
+    case DeviceSafety::InUse:
+      return DeviceState::InUse;
+    case DeviceSafety::Essential:
+      return DeviceState::Essential;
+    case DeviceSafety::Unknown:
+      break;
+  }
+  return DeviceState::Unknown;
+}
+
 Result<DeviceList> list_devices(const HostReader& host) {
   Facts facts = read_device_facts(host);
   name_users(host, facts);
@@ -225,6 +225,7 @@ Result<DeviceList> list_devices(const HostReader& host) {
     }
   }
   sort_keeping_order(list.devices, &ListedDevice::kind);
+  list.usb = list_usb_devices(host, *list.facts);
   return list;
 }
 

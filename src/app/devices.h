@@ -36,6 +36,7 @@ enum class DeviceState : std::uint8_t {
   Essential,  // the host cannot do without it
 };
 const char* device_state_name(DeviceState state);  // "free", "used", "in-use", …
+DeviceState state_of(DeviceSafety safety);         // of what no process has
 
 struct DeviceReason {
   PciAddress device;  // whose: the device itself, or one that goes along with it
@@ -69,10 +70,23 @@ struct ListedDevice {
   std::vector<std::string> ways;  // "gvt-g", "mdev", "sr-iov", "passthrough"
 };
 
+// A single device of USB, which a VM can have while the controller stays the host's.
+struct ListedUsb {
+  const UsbDevice* usb = nullptr;
+  DeviceState state = DeviceState::Unknown;
+  std::vector<SafetyReason> reasons;  // worst first
+  std::vector<DeviceUser> users;      // the VM that has reserved it
+  bool claimed = false;               // some program talks to it by itself
+  std::string definition;             // "usb = \"046d:c52b\"": its line of a [[device]]
+};
+
 // Points into its own facts.
 struct DeviceList {
   std::unique_ptr<const Facts> facts;
   std::vector<ListedDevice> devices;  // GPUs first, then by kind and address
+  // By port; without hubs, which stay with the host. Empty, too, where they could not be read
+  // (facts->usb_devices).
+  std::vector<ListedUsb> usb;
 };
 
 // Denied or Io if the PCI devices could not be read.
@@ -84,5 +98,10 @@ std::optional<std::uint32_t> free_functions(const ListedDevice& device);
 
 // By address (short or long) or name; null if it is not in the list.
 const ListedDevice* find_device(const DeviceList& list, const std::string& name);
+
+// devices_usb.cc
+std::vector<ListedUsb> list_usb_devices(const HostReader& host, const Facts& facts);
+// By port, or all with these ids.
+std::vector<ListedUsb> find_usb_devices(const DeviceList& list, const std::string& name);
 
 }  // namespace cleave

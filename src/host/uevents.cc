@@ -52,8 +52,8 @@ std::optional<Uevent> parse_uevent(std::string_view message) {
 
 bool concerns_vms(const Uevent& event) {
   // VFIO's devices are "vfio" (groups) and "vfio-dev" (drivers/vfio/group.c, vfio_main.c).
-  constexpr std::array<std::string_view, 6> kSubsystems = {"drm", "mdev", "mdev_bus",
-                                                           "pci", "vfio", "vfio-dev"};
+  constexpr std::array<std::string_view, 7> kSubsystems = {"drm", "mdev", "mdev_bus", "pci",
+                                                           "usb", "vfio", "vfio-dev"};
   return std::ranges::find(kSubsystems, event.subsystem) != kSubsystems.end();
 }
 

@@ -18,6 +18,7 @@ namespace {
 Error no_such_device(const DeviceList& list, const std::string& name) {
   std::vector<std::string> known;
   for (const ListedDevice& device : list.devices) known.push_back(device.address);
+  for (const ListedUsb& device : list.usb) known.push_back(device.usb->port);
   Error error;
   error.code = ErrorCode::NotFound;
   error.message = {N_("No device that a VM could get is called “{device}” here."),
@@ -32,17 +33,25 @@ Result<WatchedList> look(const HostReader& host, const std::optional<std::string
                               .colour = colour_allowed()};
   WatchedList found;
   if (!name) {
-    found.text = list.devices.empty()
-                     ? translate(N_("No device of this machine could be given to a VM."))
-                     : devices_text(list, style);
+    found.text = devices_text(list, style);
+    if (found.text.empty()) {
+      found.text = translate(N_("No device of this machine could be given to a VM."));
+    }
     found.json = devices_json(list);
     found.states = device_states(list);
+  } else if (const auto usb = find_usb_devices(list, *name); !usb.empty()) {
+    found.text = usb_devices_text(usb, style, true);
+    found.json = Json::object({{"schema", "cleave.devices/1"},
+                               {"devices", Json::array()},
+                               {"usb_devices", usb_devices_json(usb)}});
+    found.states = device_states(usb);
   } else {
     const ListedDevice* device = find_device(list, *name);
     if (device == nullptr) return no_such_device(list, *name);
     found.text = device_text(*device, style);
-    found.json = Json::object(
-        {{"schema", "cleave.devices/1"}, {"devices", Json::array({device_json(*device)})}});
+    found.json = Json::object({{"schema", "cleave.devices/1"},
+                               {"devices", Json::array({device_json(*device)})},
+                               {"usb_devices", Json::array()}});
     found.states = device_states(*device);
   }
   while (found.text.ends_with('\n')) found.text.pop_back();
@@ -80,7 +89,7 @@ const Command kDevicesCommand = {
                  .value = nullptr,
                  .help = N_("go on and show what changes, until Ctrl-C")}},
     .positionals = {{.name = "DEVICE",
-                     .help = N_("show this one in full: 0000:00:02.0"),
+                     .help = N_("show this one in full: 0000:00:02.0, 046d:c52b or 1-2.3"),
                      .required = false}},
     .run = run_devices,
 };

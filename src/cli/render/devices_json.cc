@@ -17,17 +17,45 @@ Json json_of(const std::optional<std::string>& text) {
   return text ? Json(printable(*text)) : Json();
 }
 
+void add_reason(const SafetyReason& reason, Json& json) {
+  Json arguments = Json::object();
+  for (const Field& field : reason.text.fields) arguments.set(field.name, field.value);
+  json.set("safety", device_safety_name(reason.safety));
+  json.set("text", english(reason.text));
+  json.set("args", std::move(arguments));
+}
+
 Json reasons_json(const std::vector<DeviceReason>& reasons) {
   Json all = Json::array();
   for (const DeviceReason& reason : reasons) {
-    Json arguments = Json::object();
-    for (const Field& field : reason.reason.text.fields) arguments.set(field.name, field.value);
-    all.push_back(Json::object({{"address", to_text(reason.device)},
-                                {"safety", device_safety_name(reason.reason.safety)},
-                                {"text", english(reason.reason.text)},
-                                {"args", std::move(arguments)}}));
+    Json json = Json::object({{"address", to_text(reason.device)}});
+    add_reason(reason.reason, json);
+    all.push_back(std::move(json));
   }
   return all;
+}
+
+Json usb_json(const ListedUsb& listed) {
+  const UsbDevice& device = *listed.usb;
+  Json reasons = Json::array();
+  for (const SafetyReason& reason : listed.reasons) {
+    Json json = Json::object();
+    add_reason(reason, json);
+    reasons.push_back(std::move(json));
+  }
+  const auto text = [](const std::string& told) {
+    return told.empty() ? Json() : Json(printable(told));
+  };
+  return Json::object({{"port", device.port},
+                       {"vendor_id", format("{:04x}", device.vendor_id)},
+                       {"product_id", format("{:04x}", device.product_id)},
+                       {"manufacturer", text(device.manufacturer)},
+                       {"product", text(device.product)},
+                       {"state", device_state_name(listed.state)},
+                       {"reasons", std::move(reasons)},
+                       {"users", users_json(listed.users)},
+                       {"claimed_by_a_program", listed.claimed},
+                       {"definition", listed.definition}});
 }
 
 Json whole_json(const WholeDevice& whole) {
@@ -109,10 +137,19 @@ Json device_json(const ListedDevice& listed) {
   return json;
 }
 
+Json usb_devices_json(const std::vector<ListedUsb>& devices) {
+  Json all = Json::array();
+  for (const ListedUsb& listed : devices) all.push_back(usb_json(listed));
+  return all;
+}
+
 Json devices_json(const DeviceList& list) {
   Json devices = Json::array();
   for (const ListedDevice& listed : list.devices) devices.push_back(device_json(listed));
-  return Json::object({{"schema", "cleave.devices/1"}, {"devices", std::move(devices)}});
+  const bool unread = list.facts->usb_devices.unreadable() != nullptr;
+  return Json::object({{"schema", "cleave.devices/1"},
+                       {"devices", std::move(devices)},
+                       {"usb_devices", unread ? Json() : usb_devices_json(list.usb)}});
 }
 
 }  // namespace cleave

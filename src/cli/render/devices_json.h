@@ -8,5 +8,6 @@ namespace cleave {
 
 Json devices_json(const DeviceList& list);
 Json device_json(const ListedDevice& device);
+Json usb_devices_json(const std::vector<ListedUsb>& devices);
 
 }  // namespace cleave

@@ -91,6 +91,13 @@ std::string plain_state(DeviceState state, const std::vector<DeviceUser>& users,
   return translate(N_("unknown"));
 }
 
+std::string usb_state(const ListedUsb& listed) {
+  if (listed.claimed && listed.users.empty()) {
+    return translate(N_("used by a program that talks to it by itself (driver usbfs)"));
+  }
+  return plain_state(listed.state, listed.users, true);
+}
+
 class Text {
  public:
   Text(const DevicesStyle& style, bool full) : style_(style), full_(full) {}
@@ -104,6 +111,17 @@ class Text {
       functions(listed);
       whole(*listed.whole);
     }
+  }
+
+  // The state with the worst reason for it, or all of them, and how a definition names it.
+  void details(const ListedUsb& listed) {
+    const std::string state = coloured(listed.state, usb_state(listed));
+    const bool told = listed.reasons.empty() || listed.state == DeviceState::Used;
+    row("usb", told ? state : state + ": " + translate(listed.reasons.front().text));
+    for (std::size_t i = told ? 0 : 1; full_ && i < listed.reasons.size(); ++i) {
+      row("", translate(listed.reasons[i].text));
+    }
+    row("[[device]]", listed.definition);
   }
 
   std::string take() { return std::move(text_); }
@@ -246,6 +264,35 @@ std::string devices_text(const DeviceList& list, const DevicesStyle& style) {
     text.title(std::string(title_lines[i + 1]));
     text.details(list.devices[i]);
   }
+  std::string all = list.devices.empty() ? "" : text.take();
+  if (!list.devices.empty() && !list.usb.empty()) all += "\n";
+  all += usb_devices_text(list.usb, style, false);
+  if (const Unreadable* why = list.facts->usb_devices.unreadable()) {
+    const Message unread = {N_("Which USB devices there are could not be read: {path}: {why}"),
+                            {{"path", why->path}, {"why", why->why}}};
+    all += "\n" + wrap(translate(unread), style.width) + "\n";
+  }
+  return all;
+}
+
+std::string usb_devices_text(const std::vector<ListedUsb>& devices, const DevicesStyle& style,
+                             bool full) {
+  if (devices.empty()) return "";
+  std::vector<std::vector<std::string>> rows{
+      {translate(N_("PORT")), translate(N_("IDS")), translate(N_("USB DEVICE"))}};
+  for (const ListedUsb& listed : devices) {
+    const UsbDevice& device = *listed.usb;
+    const std::string name = join({device.manufacturer, device.product}, " ");
+    rows.push_back({device.port, usb_ids(device), std::string(trim(printable(name)))});
+  }
+  const std::string titles = table(rows, style.colour);
+  const auto title_lines = lines(titles);
+  Text text(style, full);
+  text.title(std::string(title_lines.front()));
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    text.title(std::string(title_lines[i + 1]));
+    text.details(devices[i]);
+  }
   return text.take();
 }
 
@@ -292,11 +339,20 @@ DeviceStates device_states(const ListedDevice& listed) {
   return states;
 }
 
+DeviceStates device_states(const std::vector<ListedUsb>& devices) {
+  DeviceStates states;
+  for (const ListedUsb& listed : devices) {
+    states.emplace_back(format("{} {}", listed.usb->port, usb_ids(*listed.usb)), usb_state(listed));
+  }
+  return states;
+}
+
 DeviceStates device_states(const DeviceList& list) {
   DeviceStates states;
   for (const ListedDevice& listed : list.devices) {
     for (auto& state : device_states(listed)) states.push_back(std::move(state));
   }
+  for (auto& state : device_states(list.usb)) states.push_back(std::move(state));
   return states;
 }
 

@@ -21,8 +21,11 @@ std::string devices_text(const DeviceList& list, const DevicesStyle& style);
 using DeviceStates = std::vector<std::pair<std::string, std::string>>;
 DeviceStates device_states(const ListedDevice& device);
 DeviceStates device_states(const DeviceList& list);
+DeviceStates device_states(const std::vector<ListedUsb>& devices);
 
 // One device with all that is known of it.
 std::string device_text(const ListedDevice& device, const DevicesStyle& style);
+std::string usb_devices_text(const std::vector<ListedUsb>& devices, const DevicesStyle& style,
+                             bool full);
 
 }  // namespace cleave

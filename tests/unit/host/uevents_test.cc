@@ -25,6 +25,7 @@ TEST(Uevent, OtherMessagesAreNone) {
 
 TEST(Uevent, OtherSubsystemsDoNotConcernVms) {
   EXPECT_FALSE(concerns_vms({.action = "add", .device_path = "/devices/x", .subsystem = "block"}));
+  EXPECT_TRUE(concerns_vms({.action = "add", .device_path = "/devices/x", .subsystem = "usb"}));
   EXPECT_FALSE(concerns_vms(*parse_uevent("change@/devices/x")));
 }
 
