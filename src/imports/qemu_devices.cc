@@ -1,13 +1,11 @@
 #include <algorithm>
-#include <array>
-#include <map>
 
 #include "base/format.h"
 #include "base/text.h"
 #include "facts/mdev.h"
 #include "facts/pci.h"
 #include "facts/qemu_command_line.h"
-#include "imports/qemu_arguments.h"
+#include "imports/qemu_reader.h"
 #include "vm/device_arguments.h"
 
 namespace cleave {
@@ -16,14 +14,9 @@ namespace {
 class QemuDevicesImport {
  public:
   QemuDevicesImport(QemuArguments& arguments, Draft& draft)
-      : arguments_(arguments), draft_(draft), vm_(draft.vm) {}
+      : arguments_(arguments), draft_(draft), vm_(draft.vm), reader_(arguments, draft) {}
 
   void run(QemuDevices which) {
-    for (QemuArgument& argument : arguments_.all) {
-      if (argument.taken || !argument.known) continue;
-      const std::string id(value_of(split_options(argument.value, ""), "id"));
-      if (!id.empty()) backends_.try_emplace({argument.option, id}, &argument);
-    }
     if (which == QemuDevices::WithoutElement) {
       each("device", &QemuDevicesImport::device_without_element);
       return;
@@ -49,204 +42,15 @@ class QemuDevicesImport {
     }
   }
   void lose(const QemuArgument& argument, Message message) {
-    draft_.lose(argument.line, std::move(message));
+    reader_.lose(argument, std::move(message));
   }
 
   QemuArgument* backend(const char* option, std::string_view id) {
-    const auto found = backends_.find({option, std::string(id)});
-    return found == backends_.end() || found->second->taken ? nullptr : found->second;
+    return reader_.backend(option, id);
   }
-
-  static bool is_on(const QemuOptions& options, std::string_view key) {
-    return parse_switch(value_of(options, key)).value_or(false);
-  }
-
-  // --- Disks ----------------------------------------------------------------------------------
-
-  // What -drive says of the medium; false if it is none that a definition can have.
-  bool medium(const QemuArgument& argument, const QemuOptions& drive, Vm::Disk& disk) {
-    disk.file = value_of(drive, "file");
-    disk.format = value_of(drive, "format");
-    if (disk.format.empty()) {
-      const std::string ending = lower_case(disk.file);
-      disk.format = ending.ends_with(".qcow2") ? "qcow2" : "raw";
-      if (!disk.file.empty() && !ending.ends_with(".qcow2") && !ending.ends_with(".iso") &&
-          !ending.ends_with(".raw") && !ending.ends_with(".img")) {
-        lose(argument, {N_("The format of {file} is not told; here it is raw."),
-                        {{"file", printable(disk.file)}}});
-      }
-    }
-    // "nbd:…", "rbd:…": of another machine.
-    const std::size_t colon = disk.file.find(':');
-    const bool is_file =
-        colon == std::string::npos || disk.file.rfind('/', colon) != std::string::npos;
-    if ((disk.format != "raw" && disk.format != "qcow2") || !is_file) return false;
-    disk.cache = value_of(drive, "cache");
-    disk.aio = value_of(drive, "aio");
-    disk.discard = value_of(drive, "discard") == "unmap" || value_of(drive, "discard") == "on";
-    disk.read_only = is_on(drive, "readonly") || is_on(drive, "read-only");
-    return true;
-  }
-
-  void complete(const QemuArgument& argument, Vm::Disk& disk) {
-    if (disk.interface == "cdrom") {
-      disk.read_only = true;
-    } else if (disk.cache.empty()) {
-      disk.cache = "writeback";  // QEMU's own default (block.c); cleave's is none
-    }
-    if (disk.read_only && (disk.interface == "sata" || disk.interface == "ide")) {
-      disk.read_only = false;
-      lose(argument, {N_("That the guest cannot write to {file}: SATA and IDE disks are writable."),
-                      {{"file", printable(disk.file)}}});
-    }
-    vm_.disks.push_back(std::move(disk));
-  }
-
-  [[nodiscard]] std::string controller() const { return vm_.machine == "pc" ? "ide" : "sata"; }
-
-  void drive(QemuArgument& argument) {
-    const QemuOptions options = split_options(argument.value, "");
-    const std::string_view interface = value_of(options, "if");
-    if (interface == "pflash") return flash(argument, options);
-    if (interface == "none") return;  // a device takes it
-    Vm::Disk disk;
-    if (!medium(argument, options, disk)) return;
-    const bool is_cdrom = value_of(options, "media") == "cdrom";
-    disk.interface = is_cdrom                                       ? "cdrom"
-                     : interface == "virtio" || interface == "scsi" ? std::string(interface)
-                                                                    : controller();
-    if (disk.file.empty() && !is_cdrom) return;
-    complete(argument, disk);
-    argument.take();
-  }
-
-  void flash(QemuArgument& argument, const QemuOptions& options) {
-    const bool is_code = is_on(options, "readonly") || is_on(options, "read-only") ||
-                         value_of(options, "unit") == "0";
-    vm_.firmware.uefi = true;
-    (is_code ? vm_.firmware.code : vm_.firmware.nvram) = value_of(options, "file");
-    argument.take();
-  }
-
-  void old_drive(QemuArgument& argument) {
-    Vm::Disk disk;
-    disk.interface = argument.option == "cdrom" ? "cdrom" : controller();
-    const QemuOptions options = {{"file", argument.value}};
-    if (argument.value.empty() || !medium(argument, options, disk)) return;
-    complete(argument, disk);
-    argument.take();
-  }
-
-  static std::string interface_of(std::string_view driver) {
-    if (driver == "virtio-blk-pci" || driver == "virtio-blk") return "virtio";
-    if (driver == "scsi-hd") return "scsi";
-    if (driver == "nvme") return "nvme";
-    if (driver == "ide-cd" || driver == "scsi-cd") return "cdrom";
-    return driver == "ide-hd" ? "ide" : "";
-  }
-
-  bool disk_device(QemuArgument& argument, const QemuOptions& options) {
-    const std::string interface = interface_of(value_of(options, "driver"));
-    if (interface.empty()) return false;
-    QemuArgument* drive = backend("drive", value_of(options, "drive"));
-    Vm::Disk disk;
-    if (drive == nullptr || !medium(*drive, split_options(drive->value, ""), disk)) return true;
-    disk.interface = interface == "ide" ? controller() : interface;
-    if (disk.file.empty() && disk.interface != "cdrom") return true;
-    const std::string_view thread = value_of(options, "iothread");
-    disk.iothread = !thread.empty() && disk.interface == "virtio";
-    if (QemuArgument* object = backend("object", thread)) object->take();
-    disk.serial = value_of(options, "serial");
-    // What NVMe has where nobody wrote one (vm/device_arguments.cc).
-    if (disk.interface == "nvme" && disk.serial.starts_with("cleave-")) disk.serial.clear();
-    disk.boot_index = parse_unsigned<std::uint32_t>(value_of(options, "bootindex")).value_or(0);
-    complete(argument, disk);
-    drive->take();
-    argument.take();
-    return true;
-  }
-
-  // --- Network --------------------------------------------------------------------------------
-
-  static bool is_model(std::string_view model) {
-    return is_word_of(" virtio virtio-net-pci virtio-net e1000e e1000 rtl8139 ", model);
-  }
-  static std::string model_of(std::string_view model) {
-    return model.starts_with("virtio") ? "virtio" : std::string(model);
-  }
-
-  // "tcp:127.0.0.1:2222-:22"
-  static std::optional<Vm::Network::Forward> forward_of(std::string_view text) {
-    const std::size_t dash = text.find('-');
-    if (dash == std::string_view::npos) return std::nullopt;
-    const auto here = split(text.substr(0, dash), ':');
-    const auto guest = split(text.substr(dash + 1), ':');
-    if (here.size() != 3 || guest.size() != 2 || !guest[0].empty()) return std::nullopt;
-    const auto host_port = parse_unsigned<std::uint16_t>(here[2]);
-    const auto guest_port = parse_unsigned<std::uint16_t>(guest[1]);
-    const bool good = here[0].empty() || here[0] == "tcp" || here[0] == "udp";
-    if (!host_port || !guest_port || !good || *host_port == 0 || *guest_port == 0) {
-      return std::nullopt;
-    }
-    return Vm::Network::Forward{.protocol = here[0].empty() ? "tcp" : std::string(here[0]),
-                                .address = here[1].empty() ? "0.0.0.0" : std::string(here[1]),
-                                .host_port = *host_port,
-                                .guest_port = *guest_port};
-  }
-
-  void network(const QemuArgument& argument, const QemuOptions& backend, std::string_view type,
-               Vm::Network network) {
-    network.type = "user";
-    if (type == "bridge" || type == "tap") {
-      network.bridge = value_of(backend, "br");
-      if (!network.bridge.empty()) network.type = "bridge";
-    }
-    if (network.type == "user" && type != "user") {
-      lose(argument,
-           {N_("A network of the type {type}: here it is behind the host's address (user)."),
-            {{"type", printable(type)}}});
-    }
-    for (const auto& [key, value] : backend) {
-      if (key == "hostfwd") {
-        auto forward = forward_of(value);
-        if (forward && network.type == "user") network.forwards.push_back(std::move(*forward));
-        if (!forward) lose(argument, {N_("hostfwd={value}"), {{"value", printable(value)}}});
-      } else if (network.type == "user" && !is_word_of(" type id model mac br script downscript "
-                                                       "ifname fd vhost hostfwd ",
-                                                       key)) {
-        lose(argument, {N_("Of the network: {key}={value}"),
-                        {{"key", printable(key)}, {"value", printable(value)}}});
-      }
-    }
-    vm_.networks.push_back(std::move(network));
-  }
-
-  bool network_device(QemuArgument& argument, const QemuOptions& options) {
-    const std::string_view driver = value_of(options, "driver");
-    if (!is_model(driver)) return false;
-    QemuArgument* netdev = backend("netdev", value_of(options, "netdev"));
-    if (netdev == nullptr) return true;
-    const QemuOptions backend = split_options(netdev->value, "type");
-    Vm::Network card;
-    card.model = model_of(driver);
-    card.mac = lower_case(value_of(options, "mac"));
-    network(*netdev, backend, value_of(backend, "type"), std::move(card));
-    netdev->take();
-    argument.take();
-    return true;
-  }
-
-  void nic(QemuArgument& argument) {
-    const QemuOptions options = split_options(argument.value, "type");
-    const std::string_view type = value_of(options, "type");
-    argument.take();
-    if (type == "none") return;
-    Vm::Network card;
-    const std::string_view model = value_of(options, "model");
-    card.model = is_model(model) ? model_of(model) : vm_.machine == "pc" ? "e1000" : "e1000e";
-    card.mac = lower_case(value_of(options, "mac"));
-    network(argument, options, type, std::move(card));
-  }
+  void drive(QemuArgument& argument) { read_drive(reader_, argument); }
+  void old_drive(QemuArgument& argument) { read_old_drive(reader_, argument); }
+  void nic(QemuArgument& argument) { read_nic(reader_, argument); }
 
   // --- Devices of the host --------------------------------------------------------------------
 
@@ -502,18 +306,18 @@ class QemuDevicesImport {
   void device(QemuArgument& argument) {
     const QemuOptions options = split_options(argument.value, "driver");
     // In no order: each knows its own drivers.
-    (void)(disk_device(argument, options) || network_device(argument, options) ||
-           host_device(argument, options) || virtio_gpu(argument, options) ||
-           usb_device(argument, options) || sound(argument, options) || share(argument, options) ||
-           channel(argument, options) || tpm(argument, options) ||
-           memory_device(argument, options));
+    (void)(read_disk_device(reader_, argument, options) ||
+           read_network_device(reader_, argument, options) || host_device(argument, options) ||
+           virtio_gpu(argument, options) || usb_device(argument, options) ||
+           sound(argument, options) || share(argument, options) || channel(argument, options) ||
+           tpm(argument, options) || memory_device(argument, options));
   }
 
   void device_without_element(QemuArgument& argument) {
     const QemuOptions options = split_options(argument.value, "driver");
     const std::string_view driver = value_of(options, "driver");
-    if (driver == "nvme") disk_device(argument, options);
-    network_device(argument, options);
+    if (driver == "nvme") read_disk_device(reader_, argument, options);
+    read_network_device(reader_, argument, options);
     if (driver.starts_with("virtio-sound")) sound(argument, options);
   }
 
@@ -558,7 +362,7 @@ class QemuDevicesImport {
   QemuArguments& arguments_;
   Draft& draft_;
   Vm& vm_;
-  std::map<std::pair<std::string, std::string>, QemuArgument*> backends_;
+  QemuReader reader_;
   std::vector<std::string> ports_;  // buses of devices that have a counterpart
 };
 
