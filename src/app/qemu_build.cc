@@ -4,6 +4,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -61,9 +63,30 @@ struct Wanted {
   BuildSource source;
   ChosenOptions options;
   std::string prefix;        // absolute, or "" for a directory of its own
+  std::string keyring;       // absolute, or ""
   std::string source_print;  // fingerprints, as state and record keep them
   std::string configuration;
 };
+
+// What is said of a tarball counts for one alone: elsewhere it would be passed over in silence.
+Result<void> check_vouchers(const BuildSource& source, const QemuBuildRequest& request) {
+  constexpr std::size_t kDigits = 64;
+  const bool is_sum =
+      request.sha256.size() == kDigits && std::ranges::all_of(request.sha256, [](char letter) {
+        return std::isxdigit(static_cast<unsigned char>(letter)) != 0;
+      });
+  if (!request.sha256.empty() && !is_sum) {
+    return error_of(ErrorCode::Malformed,
+                    {N_("--sha256 is “{text}”; it must be the 64 hexadecimal digits that sha256sum "
+                        "prints"),
+                     {{"text", printable(request.sha256)}}});
+  }
+  const bool is_tarball = source.kind == SourceKind::Tarball || source.kind == SourceKind::Download;
+  if (is_tarball || (request.sha256.empty() && request.keyring.empty())) return {};
+  return error_of(ErrorCode::Malformed, {N_("{option} is for a tarball, and “{source}” is none"),
+                                         {{"option", request.sha256.empty() ? "--key" : "--sha256"},
+                                          {"source", printable(request.source)}}});
+}
 
 Result<Wanted> understand(const HostReader& host, const QemuBuildRequest& request) {
   Wanted wanted;
@@ -79,10 +102,12 @@ Result<Wanted> understand(const HostReader& host, const QemuBuildRequest& reques
   wanted.source =
       TRY(classify_source(request.source, request.version, path, what_is_at(host, path)));
   if (!request.prefix.empty()) wanted.prefix = TRY(absolute(request.prefix));
+  if (!request.keyring.empty()) wanted.keyring = TRY(absolute(request.keyring));
   const BuildSource& source = wanted.source;
+  TRY(check_vouchers(source, request));
   wanted.source_print =
       fingerprint({source_kind_name(source.kind), source.location, source.version,
-                   lower_case(request.sha256), std::to_string(request.refresh_ms)});
+                   lower_case(request.sha256), wanted.keyring, std::to_string(request.refresh_ms)});
   std::vector<std::string> words = {wanted.source_print, wanted.options.targets, wanted.prefix,
                                     request.name};
   words.insert(words.end(), wanted.options.on.begin(), wanted.options.on.end());
@@ -106,6 +131,7 @@ class Builder {
         began_(Clock::now()) {
     work_.source = wanted_.source;
     work_.sha256 = request.sha256;
+    work_.keyring = wanted_.keyring;
     work_.refresh_ms = request.refresh_ms;
     work_.cancel = request.cancel;
     work_.directory = join_path(places_.work, work_name(wanted_.source, request.refresh_ms));
@@ -118,7 +144,8 @@ class Builder {
         missing_needs(host_,
                       all_needs(wanted_.options, {.is_distribution = is(SourceKind::Distribution),
                                                   .is_git = is(SourceKind::Git),
-                                                  .is_download = is(SourceKind::Download)}),
+                                                  .is_download = is(SourceKind::Download),
+                                                  .checks_signature = !wanted_.keyring.empty()}),
                       places_.builder.has_value());
     if (!missing.empty()) return missing_report(missing);
     TRY(demo_guest_file());  // of which the proof would find out after everything else
@@ -163,7 +190,8 @@ class Builder {
     report.outcome = outcome;
     report.build = build;
     report.continued = continued_;
-    report.verified = !is(SourceKind::Download) || !request_.sha256.empty();
+    report.verified =
+        !is(SourceKind::Download) || !request_.sha256.empty() || !wanted_.keyring.empty();
     report.log = join_path(build.prefix, "build.log");
     return report;
   }

@@ -27,6 +27,7 @@ struct QemuBuildRequest {
   std::string prefix;  // as typed; "": a directory of its own
   std::string name;    // "": the version, and the refresh
   std::string sha256;
+  std::string keyring;  // as typed; whose keys may have signed the tarball
   std::uint32_t refresh_ms = 0;
   std::uint32_t jobs = 0;  // 0: as ninja thinks fit
   bool fresh = false;      // forget what an earlier run left

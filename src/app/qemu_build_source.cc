@@ -73,26 +73,57 @@ Result<void> check_sum(const BuildWork& work, BuildTools& tools) {
                   {N_("Compare the address and the sum; the file is not used.")});
 }
 
-Result<void> download(const BuildWork& work, BuildTools& tools) {
-  TRY(begin_directory(work.archive(), tools));
-  const std::string partial = archive_of(work) + ".partial";
-  const Result<void> fetched =
-      tools.run({.argv = {"curl", "--fail", "--location", "--silent", "--show-error", "--proto",
-                          "=https", "--proto-redir", "=https", "--retry", "2", "--output", partial,
-                          "--", work.source.location},
-                 .directory = work.archive(),
-                 .limit = kFetchLimit});
+std::string signature_of(const BuildWork& work) { return archive_of(work) + ".sig"; }
+
+Result<void> check_signature(const BuildWork& work, BuildTools& tools) {
+  if (work.keyring.empty()) return {};
+  Result<void> good =
+      tools.run({.argv = {"gpgv", "--keyring", work.keyring, signature_of(work), archive_of(work)},
+                 .directory = "/"});
+  if (good || good.error().code == ErrorCode::Interrupted) return good;
+  Error error = std::move(good).error();
+  error.code = ErrorCode::Conflict;
+  error.message = {N_("{path} has no good signature of a key in {keyring}"),
+                   {{"path", archive_of(work)}, {"keyring", work.keyring}}};
+  error.remedy = {N_("The file is not used. All that gpgv said is in {path}; it takes keyrings as "
+                     "`gpg --export` writes them, and the signature in a file beside, with .sig at "
+                     "its end."),
+                  {{"path", tools.log_path()}}};
+  return error;
+}
+
+// Before anything of it is unpacked.
+Result<void> check_archive(const BuildWork& work, BuildTools& tools) {
+  TRY(check_sum(work, tools));
+  return check_signature(work, tools);
+}
+
+Result<void> download_file(const BuildWork& work, const std::string& address,
+                           const std::string& file, BuildTools& tools) {
+  const std::string partial = file + ".partial";
+  const Result<void> fetched = tools.run(
+      {.argv = {"curl", "--fail", "--location", "--silent", "--show-error", "--proto", "=https",
+                "--proto-redir", "=https", "--retry", "2", "--output", partial, "--", address},
+       .directory = work.archive(),
+       .limit = kFetchLimit});
   if (!fetched) {
     if (fetched.error().code == ErrorCode::Interrupted) return fetched;
     Error error = fetched.error();
-    error.message = {N_("{address} could not be fetched"), {{"address", work.source.location}}};
+    error.message = {N_("{address} could not be fetched"), {{"address", address}}};
     error.remedy = {
         N_("Is there a network, and is there such a version? You can fetch it elsewhere "
            "and name the file: --source FILE. All that curl said is in {path}."),
         {{"path", tools.log_path()}}};
     return error;
   }
-  return rename_as_builder(partial, archive_of(work), tools);
+  return rename_as_builder(partial, file, tools);
+}
+
+Result<void> download(const BuildWork& work, BuildTools& tools) {
+  TRY(begin_directory(work.archive(), tools));
+  TRY(download_file(work, work.source.location, archive_of(work), tools));
+  if (work.keyring.empty()) return {};
+  return download_file(work, work.source.location + ".sig", signature_of(work), tools);
 }
 
 // --- git
@@ -277,9 +308,9 @@ Result<void> fetch_source(const HostReader& host, const BuildWork& work, BuildTo
       return fetch_distribution(host, work, tools);
     case SourceKind::Download:
       TRY(download(work, tools));
-      return check_sum(work, tools);
+      return check_archive(work, tools);
     case SourceKind::Tarball:
-      return check_sum(work, tools);
+      return check_archive(work, tools);
     case SourceKind::Directory:
       break;
   }
@@ -290,6 +321,8 @@ Result<void> unpack_to_tree(const BuildWork& work, BuildTools& tools) {
   if (work.source.kind == SourceKind::Distribution) return unpack_distribution(work, tools);
   if (work.copies_directory()) return copy_directory(work, tools);
   if (work.source.kind == SourceKind::Directory || work.source.kind == SourceKind::Git) return {};
+  // Again: it may be another day, and a tarball of somebody's another file.
+  TRY(check_archive(work, tools));
   TRY(begin_directory(work.source_directory(), tools));
   const ActingAs acting = TRY(as_builder(tools));
   return unpack_source(archive_of(work), work.source_directory(), work.cancel);

@@ -17,7 +17,8 @@ struct BuildWork {
   std::string directory;  // of cleave: state, log, lock
   std::string tree;       // "…/tree", with archive/, source/, build/, staging/
   BuildSource source;
-  std::string sha256;  // that the archive shall have; "" if none was named
+  std::string sha256;   // that the archive shall have; "" if none was named
+  std::string keyring;  // one of whose keys must have signed it; "" if none was named
   std::uint32_t refresh_ms = 0;
   int cancel = -1;
 

@@ -106,6 +106,11 @@ std::vector<BuildNeed> basic_needs(const BuildNeedsOf& what) {
   }
   if (what.is_git) needs.push_back({NeedKind::Program, "git", same("git")});
   if (what.is_download) needs.push_back({NeedKind::Program, "curl", same("curl")});
+  if (what.checks_signature) {
+    needs.push_back({NeedKind::Program,
+                     "gpgv",
+                     {.debian = "gpgv", .fedora = "gnupg2", .arch = "gnupg", .suse = "gpg2"}});
+  }
   if (what.needs_venv) {
     needs.push_back(
         {NeedKind::PythonModule,

@@ -45,6 +45,7 @@ struct BuildNeedsOf {
   bool is_distribution = false;
   bool is_git = false;
   bool is_download = false;
+  bool checks_signature = false;
   bool needs_venv = false;
 };
 std::vector<BuildNeed> basic_needs(const BuildNeedsOf& what);

@@ -200,6 +200,45 @@ class Steps(unittest.TestCase):
         self.user.run(*words, status=3)
         self.assertEqual(list(self.user.directory.rglob("escaped")), [])
 
+    def test_what_is_said_of_a_tarball_is_wrong_usage_elsewhere(self):
+        for option, value in (("--sha256", "0" * 64), ("--key", "/dev/null")):
+            errors = self.user.run(*self.words(option, value), status=2)[1]
+            self.assertIn(option, errors)
+        errors = self.user.run("qemu", "build", "--version", "8.2.0", "--sha256", "abc", status=2)[1]
+        self.assertIn("64", errors)
+        self.assertEqual(self.names(), [])
+
+    @unittest.skipUnless(shutil.which("gpg") and shutil.which("gpgv"), "skipped: no gpg")
+    def test_signatures_of_tarballs(self):
+        tarball = self.user.directory / "qemu-x.tar.xz"
+        with tarfile.open(tarball, "w:xz") as archive:
+            archive.add(self.source, arcname="qemu-x")
+        with tempfile.TemporaryDirectory() as home:
+            def gpg(*words):
+                return subprocess.run(["gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", "",
+                                       *words], check=True, capture_output=True).stdout
+
+            keyrings = {}
+            for name in ("release", "stranger"):
+                gpg("--quick-gen-key", f"{name}@example.org", "ed25519", "sign", "never")
+                keyrings[name] = self.user.directory / f"{name}.gpg"
+                keyrings[name].write_bytes(gpg("--export", f"{name}@example.org"))
+            signature = self.user.directory / "qemu-x.tar.xz.sig"
+            gpg("--local-user", "release@example.org", "--output", str(signature), "--detach-sign",
+                str(tarball))
+            subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+        for path in (tarball, signature, *keyrings.values()):
+            path.chmod(0o644)
+        words = ["qemu", "build", "--source", str(tarball), *WITHOUT, "--key"]
+        errors = self.user.run(*words, str(keyrings["stranger"]), status=3)[1]
+        self.assertIn("no good signature", errors)
+        self.assertEqual(self.names(), [])
+        report = self.user.json(*words, str(keyrings["release"]))
+        self.assertEqual((report["outcome"], report["verified"]), ("built", True))
+        self.user.run("qemu", "remove", report["name"])
+        tarball.write_bytes(tarball.read_bytes() + b"x")
+        self.user.run(*words, str(keyrings["release"]), "--fresh", status=3)
+
     def test_a_prefix_of_ones_own(self):
         place = self.user.directory / "home/my-qemu"
         report = self.build("--prefix", str(place), "--name", "here")

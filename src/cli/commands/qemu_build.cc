@@ -62,7 +62,8 @@ void say_built(const CommandContext& context, const QemuBuildReport& report) {
   }
   if (!report.verified) {
     context.say({N_("Nobody vouched for the archive that was fetched: https told that {address} "
-                    "answered, and its {detail} was compared with nothing (--sha256 does)."),
+                    "answered, and its {detail} was compared with nothing, nor a signature checked "
+                    "(--sha256 and --key do)."),
                  {{"address", record.source}, {"detail", record.source_detail}}});
   }
   context.say({N_("A VM uses it with this line in its definition: qemu = \"{name}\"."),
@@ -84,6 +85,7 @@ QemuBuildRequest read_request(const CommandContext& context) {
   request.prefix = arguments.get("--prefix").value_or("");
   request.name = arguments.get("--name").value_or("");
   request.sha256 = arguments.get("--sha256").value_or("");
+  request.keyring = arguments.get("--key").value_or("");
   request.refresh_ms = number_of(context, "--refresh-ms");
   request.jobs = number_of(context, "--jobs");
   request.fresh = arguments.has("--fresh");
@@ -153,6 +155,9 @@ const Command kQemuBuildCommand = {
           .value = "NAME",
           .help = N_("what definitions of VMs call it (its version)")},
          {.name = "--sha256", .value = "SUM", .help = N_("that the tarball must have")},
+         {.name = "--key",
+          .value = "KEYRING",
+          .help = N_("a file with the key that must have signed the tarball (gpg --export)")},
          {.name = "--jobs", .value = "N", .help = N_("compile N files at a time"), .number = true},
          {.name = "--fresh",
           .value = nullptr,
