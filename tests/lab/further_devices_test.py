@@ -110,6 +110,9 @@ print(ask('{{"execute": "human-monitor-command", "arguments": {{"command-line": 
         stopped = self.laptop_json("vm", "kill", "/tmp/all.toml")
         self.assertEqual(len(stopped["given_back"]), 1)
 
+    def open_nodes(self, mode):
+        self.python(f"import glob, os\nfor node in glob.glob('/dev/bus/usb/*/*'): os.chmod(node, {mode})")
+
     def attach(self, device, status=0):
         """Into the VM "bare", which runs."""
         result = self.laptop_cleave("vm", "usb", "attach", "/tmp/bare.toml", device)
@@ -117,7 +120,8 @@ print(ask('{{"execute": "human-monitor-command", "arguments": {{"command-line": 
         return result.stdout + result.stderr
 
     def test_what_is_attached_later_is_reserved_until_it_is_detached_or_the_vm_ends(self):
-        self.python("import glob, os\nfor node in glob.glob('/dev/bus/usb/*/*'): os.chmod(node, 0o666)")
+        self.open_nodes(0o666)
+        self.addCleanup(self.open_nodes, 0o664)
         self.start("bare")
         self.attach(TABLET)
         self.assertIn("has", self.attach(TABLET))
