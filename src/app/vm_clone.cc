@@ -217,6 +217,7 @@ std::vector<Message> notes_of(const Original& original, const CloneRequest& requ
         N_("Both have the same ports of the host: change them, or run one at a time."));
   }
   if (original.vm.firmware.tpm) {
+    // As virt-clone does: with the old one's state the copy could open what only the old VM shall.
     notes.emplace_back(
         N_("The copy has a new TPM: what was sealed with the old one (BitLocker) asks "
            "for its recovery key."));

@@ -18,6 +18,7 @@
 #include "app/vm_control.h"
 #include "app/vm_delete.h"
 #include "app/vm_disks.h"
+#include "app/vm_files.h"
 #include "app/vm_media.h"
 #include "base/format.h"
 #include "host/file_host.h"
@@ -293,6 +294,32 @@ TEST_F(VmLifeTest, ACopyIsWholeAndItsOwn) {
             ErrorCode::Conflict);
   EXPECT_EQ(clone_vm(*host_, environment_, {.name = "demo", .new_name = "../x"}).error().code,
             ErrorCode::Malformed);
+}
+
+// As on a new mainboard: the firmware's settings are there, what a TPM kept is not.
+TEST_F(VmLifeTest, ACopyHasTheFirmwaresVariablesButATpmOfItsOwn) {
+  make_image("demo.qcow2");
+  define("demo", disk(image("demo.qcow2")) + "[firmware]\ntype = \"uefi\"\ntpm = true\n");
+  environment_.by_sudo = environment_.is_root;  // not root's own place in /var/lib
+  environment_.data_home = base_ + "/data";
+  own(base_ + "/.config/cleave/vms");
+  const std::string own_files = data_directory(environment_, "demo");
+  ASSERT_TRUE(make_data_directory(*host_, environment_, "demo").has_value());
+  std::filesystem::create_directories(own_files + "/tpm");
+  std::ofstream(own_files + "/tpm/tpm2-00.permall") << "secret";
+  std::ofstream(own_files + "/nvram.fd") << "variables";
+  own(own_files + "/nvram.fd");
+  const auto copied = clone_vm(*host_, environment_, {.name = "demo", .new_name = "two"});
+  if (!copied && copied.error().code == ErrorCode::NotFound) {
+    GTEST_SKIP() << "skipped: " << english(copied.error());  // no firmware of UEFI is installed
+  }
+  ASSERT_TRUE(copied.has_value()) << english(copied.error());
+  const std::string new_files = data_directory(environment_, "two");
+  EXPECT_EQ(text_of(new_files + "/nvram.fd"), "variables");
+  EXPECT_FALSE(std::filesystem::exists(new_files + "/tpm"));
+  EXPECT_TRUE(std::ranges::any_of(copied->notes, [](const Message& note) {
+    return english(note).find("BitLocker") != std::string::npos;
+  }));
 }
 
 TEST_F(VmLifeTest, ACopyThatFailsLeavesNothing) {
