@@ -1,6 +1,7 @@
 // Who has a device: a file per device whose lock is held by the VM's supervisor and, after
-// it, by QEMU; by QEMU alone where the VM ran already. The kernel lets go of it when both have ended, however they ended, so that there are
-// no stale ones; what is written in the file tells people who it is.
+// it, by QEMU; by QEMU alone where the VM ran already. The kernel lets go of it when both have
+// ended, however they ended, so that there are no stale ones; what is written in the file tells
+// people who it is.
 #pragma once
 
 #include <cstdint>
