@@ -166,6 +166,19 @@ int run_program(ChildPlan& plan) {
   return error_number;
 }
 
+// Whoever acts as another for a while (ActingAs) is still root by its real user, which a program
+// could turn back to, and which a shell does at once.
+int stay_who_we_act_as() {
+  const uid_t user = ::geteuid();
+  const gid_t group = ::getegid();
+  if (user == ::getuid() && group == ::getgid()) return 0;
+  if (::syscall(SYS_setresgid, group, group, group) != 0 ||
+      ::syscall(SYS_setresuid, user, user, user) != 0) {
+    return errno;
+  }
+  return 0;
+}
+
 [[noreturn]] void run_child(ChildPlan& plan) {
   const ProcessSpec& spec = *plan.spec;
   if (const int error_number = arrange_descriptors(plan)) {
@@ -182,6 +195,8 @@ int run_program(ChildPlan& plan) {
     if (const int error_number = become(*spec.credentials)) {
       fail_in_child(plan, Step::User, error_number);
     }
+  } else if (const int error_number = stay_who_we_act_as()) {
+    fail_in_child(plan, Step::User, error_number);
   }
   // As the new user, who may not be allowed into a directory that we are.
   if (!spec.working_directory.empty() && ::chdir(spec.working_directory.c_str()) != 0) {
@@ -207,9 +222,11 @@ Error start_error(const ChildFailure& failure, const ProcessSpec& spec) {
   const std::string& program = spec.argv.front();
   switch (failure.step) {
     case Step::User:
-      return system_error(failure.error_number,
-                          Message(N_("Could not start {program} as user number {user}"),
-                                  {{"program", program}, {"user", spec.credentials->user}}));
+      return system_error(
+          failure.error_number,
+          Message(N_("Could not start {program} as user number {user}"),
+                  {{"program", program},
+                   {"user", spec.credentials ? spec.credentials->user : ::geteuid()}}));
     case Step::Limit:
       return system_error(failure.error_number,
                           Message(N_("Could not let {program} lock {bytes} bytes of memory"),

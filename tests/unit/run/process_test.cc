@@ -211,6 +211,16 @@ TEST(Process, RunsAsAnotherUserWithoutAnyPrivilege) {
   EXPECT_EQ(lines(status.output).size(), 6U);
 }
 
+// Real, effective, saved: none is left by which a program could be root again.
+TEST(Process, WhoActsAsAnotherStartsProgramsAsThatOther) {
+  if (::geteuid() != 0) GTEST_SKIP() << "skipped: needs root";
+  const auto acting = ActingAs::begin({.user = kNobody, .group = kNobody});
+  ASSERT_TRUE(acting.has_value());
+  const Finished done = finish({.argv = {"grep", "^[UG]id:", "/proc/self/status"}});
+  EXPECT_EQ(done.output,
+            "Uid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\n");
+}
+
 TEST(Process, DiesWithItsParentAsAnotherUserToo) {
   if (::geteuid() != 0) GTEST_SKIP() << "skipped: needs root";
   // A change of user clears the signal (prctl(2)); it must be asked for after it.
