@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <utility>
 
 #include "base/format.h"
+#include "facts/qemu_questions.h"
 #include "run/qmp.h"
 
 namespace cleave {
@@ -91,67 +93,84 @@ Result<std::string> help_of(const std::string& program, const std::vector<std::s
   return text;
 }
 
-Result<void> ask_devices(QmpClient& monitor, QemuAbilities& abilities) {
-  for (const QemuDevice& device : qemu_devices()) {
-    const auto reply = monitor.execute("device-list-properties",
-                                       Json::object({{"typename", device.name}}), kPatience);
-    if (!reply && reply.error().code == ErrorCode::NotFound) continue;
-    if (!reply) return reply.error();
-    abilities.devices[device.name] = properties_in_reply(*reply, device.properties);
+// A QEMU with a monitor and no machine. Some end when they are asked for a device: the modules of
+// 8.2 for virtio-gpu need that of OpenGL and do not say so (run with Ubuntu 24.04's). So another is
+// started, with a display that loads it and needs no session; if even that one ends, it is taken to
+// have no such device.
+class Asked {
+ public:
+  static Result<Asked> start(const std::string& program,
+                             const std::optional<Credentials>& credentials) {
+    Asked asked(program, credentials);
+    TRY(asked.launch("none"));
+    return asked;
   }
-  return {};
-}
 
-Result<QemuAbilities> ask_monitor(QmpClient& monitor) {
-  const auto ask = [&monitor](const char* command, Json arguments = Json::object()) {
-    return monitor.execute(command, std::move(arguments), kPatience);
-  };
-  QemuAbilities abilities;
-  const Json version = TRY(ask("query-version"));
-  abilities.version = TRY(version_in_reply(version, abilities.package));
-  TRY(ask_devices(monitor, abilities));
-  abilities.machines = machines_in_reply(TRY(ask("query-machines")));
-  abilities.accelerators = accelerators_in_reply(
-      TRY(ask("qom-list-types", Json::object({{"implements", "accel"}, {"abstract", false}}))));
-  abilities.sandbox = has_command_line_option(TRY(ask("query-command-line-options")), "sandbox");
-  const QemuSchema schema = schema_in_reply(TRY(ask("query-qmp-schema")));
-  abilities.opengl = schema.opengl;
-  abilities.spice = schema.spice;
-  (void)ask("quit");
-  return abilities;
-}
-
-Result<QemuAbilities> ask_over_qmp(const std::string& program,
-                                   const std::optional<Credentials>& credentials) {
-  // A pair of sockets that only these two processes have: nothing to find in any directory.
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    return system_error(errno, {N_("Could not make a pair of sockets")});
+  Result<Json> execute(const std::string& command, Json arguments) {
+    Result<Json> reply = monitor_->execute(command, arguments, kPatience);
+    if (!is_gone(reply)) return reply;
+    if (!std::exchange(tried_opengl_, true) && launch("dbus,p2p=on")) {
+      reply = monitor_->execute(command, std::move(arguments), kPatience);
+      if (!is_gone(reply)) return reply;
+    }
+    TRY(launch("none"));
+    Error ended = std::move(reply).error();
+    ended.code = ErrorCode::NotFound;
+    return ended;
   }
-  OwnedFd ours(ends[0]);
-  OwnedFd theirs(ends[1]);
-  ProcessSpec spec =
-      spec_for({program, "-machine", "none", "-nodefaults", "-no-user-config", "-S", "-display",
-                "none", "-chardev", format("socket,id=monitor,fd={}", kMonitorNumber), "-mon",
-                "chardev=monitor,mode=control"},
-               credentials);
-  spec.descriptors = {{kMonitorNumber, theirs.get()}};
-  const Child child = TRY(Child::start(spec));
-  theirs.reset();
-  QmpClient monitor = TRY(QmpClient::negotiate(std::move(ours), kPatience));
-  return ask_monitor(monitor);
-}
+
+  void quit() { (void)monitor_->execute("quit", Json::object(), kPatience); }
+
+ private:
+  Asked(std::string program, std::optional<Credentials> credentials)
+      : program_(std::move(program)), credentials_(std::move(credentials)) {}
+
+  static bool is_gone(const Result<Json>& reply) {
+    return !reply && reply.error().error_number == ECONNRESET;
+  }
+
+  Result<void> launch(const std::string& display) {
+    // A pair of sockets that only these two processes have: nothing to find in any directory.
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+      return system_error(errno, {N_("Could not make a pair of sockets")});
+    }
+    OwnedFd ours(ends[0]);
+    OwnedFd theirs(ends[1]);
+    ProcessSpec spec = spec_for(
+        {program_, "-machine", "none", "-nodefaults", "-no-user-config", "-S", "-display", display,
+         "-chardev", format("socket,id=monitor,fd={}", kMonitorNumber), "-qmp", "chardev:monitor"},
+        credentials_);
+    spec.descriptors = {{kMonitorNumber, theirs.get()}};
+    child_.reset();
+    child_.emplace(TRY(Child::start(spec)));
+    theirs.reset();
+    monitor_ = TRY(QmpClient::negotiate(std::move(ours), kPatience));
+    return {};
+  }
+
+  std::string program_;
+  std::optional<Credentials> credentials_;
+  bool tried_opengl_ = false;
+  std::optional<Child> child_;
+  std::optional<QmpClient> monitor_;  // after start() there is always one, though it may be gone
+};
 
 }  // namespace
 
 Result<QemuAbilities> ask_qemu(const std::string& program,
                                const std::optional<Credentials>& credentials) {
-  QemuAbilities abilities = TRY(ask_over_qmp(program, credentials));
-  // Which displays and sound drivers can be loaded, not only which it was built for.
-  abilities.displays =
-      words_in_help(TRY(help_of(program, {"-no-user-config", "-display", "help"}, credentials)));
-  abilities.audio_drivers =
-      words_in_help(TRY(help_of(program, {"-no-user-config", "-audiodev", "help"}, credentials)));
+  Asked asked = TRY(Asked::start(program, credentials));
+  const QemuMeans means{
+      .monitor = [&asked](const std::string& command,
+                          Json arguments) { return asked.execute(command, std::move(arguments)); },
+      .help =
+          [&](std::vector<std::string> arguments) {
+            arguments.emplace(arguments.begin(), "-no-user-config");
+            return help_of(program, arguments, credentials);
+          }};
+  Result<QemuAbilities> abilities = ask_abilities(means);
+  asked.quit();
   return abilities;
 }
 

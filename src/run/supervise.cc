@@ -294,9 +294,10 @@ Result<void> VmSupervisor::start_companions(const LaunchSpec& spec, int output) 
 Result<Process> VmSupervisor::start_qemu(const LaunchSpec& launch, int monitor, int output) {
   ProcessSpec spec;
   spec.argv = launch.argv;
+  // Not -mon, which QEMU 11.1 calls deprecated.
   for (const std::string& argument :
        {std::string("-chardev"), format("socket,id=cleave-supervisor,fd={}", kMonitorNumber),
-        std::string("-mon"), std::string("chardev=cleave-supervisor,mode=control")}) {
+        std::string("-qmp"), std::string("chardev:cleave-supervisor")}) {
     spec.argv.push_back(argument);
   }
   spec.environment = launch.environment;

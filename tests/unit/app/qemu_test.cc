@@ -76,6 +76,36 @@ TEST(QemuProbe, WhatIsNoQemuIsAnErrorAtOnce) {
   EXPECT_EQ(ask_qemu(babbles.path(), not_root()).error().code, ErrorCode::Malformed);
 }
 
+// As QEMU 8.2 of Ubuntu 24.04: without OpenGL it ends when it is asked for one of its devices.
+constexpr const char* kEndsWhenAsked = R"(#!/usr/bin/python3
+import json, os, sys
+if "help" in sys.argv:
+    print("none")
+    sys.exit()
+monitor = os.fdopen(3, "r+b", buffering=0)
+with_opengl = "dbus,p2p=on" in sys.argv
+answers = {"query-version": {"qemu": {"major": 8, "minor": 2, "micro": 2}, "package": ""},
+           "device-list-properties": [{"name": "blob", "default-value": False}]}
+monitor.write(b'{"QMP": {}}\n')
+for line in monitor:
+    asked = json.loads(line)
+    device = asked.get("arguments", {}).get("typename")
+    if device == "virtio-vga-gl" and not with_opengl or device == "ramfb":
+        sys.exit(1)
+    answer = answers.get(asked["execute"], [])
+    monitor.write(json.dumps({"return": answer, "id": asked["id"]}).encode() + b"\n")
+)";
+
+TEST(QemuProbe, BearsAQemuThatEndsWhenItIsAsked) {
+  if (!std::filesystem::exists("/usr/bin/python3")) GTEST_SKIP() << "skipped: no python3";
+  const Script qemu(kEndsWhenAsked);
+  const auto abilities = ask_qemu(qemu.path(), not_root());
+  ASSERT_TRUE(abilities) << english(abilities.error());
+  EXPECT_NE(abilities->property("virtio-vga-gl", "blob"), nullptr) << "asked again with OpenGL";
+  EXPECT_FALSE(abilities->has_device("ramfb")) << "ends whatever is done";
+  EXPECT_TRUE(abilities->has_device("ivshmem-plain")) << "asked after that";
+}
+
 TEST(QemuList, KeepsNothingOfACapturedMachine) {
   MemoryHost host;
   MemoryNode node;
