@@ -256,6 +256,12 @@ bool QemuAbilities::has_boot_display() const {
   return property("vfio-pci-nohotplug", "ramfb") != nullptr;
 }
 
+// From 10.1 on (commit 16cbb433). Before 5.0 QEMU told no defaults.
+bool QemuAbilities::gives_opregion() const {
+  const std::string* value = property("vfio-pci", "x-igd-opregion");
+  return value != nullptr && *value == "true";
+}
+
 bool QemuAbilities::has_drawing_property(std::string_view name) const {
   return std::ranges::any_of(
       kDrawingGpus, [&](std::string_view device) { return property(device, name) != nullptr; });
@@ -277,6 +283,7 @@ const std::vector<QemuDevice>& qemu_devices() {
       {"ramfb", {}},
       {"ivshmem-plain", {}},
       {"qxl-vga", {}},
+      {"nvme", {"bootindex"}},
   };
   return kDevices;
 }

@@ -67,6 +67,7 @@ struct QemuAbilities {
   [[nodiscard]] bool has_native_context() const;  // the guest's own driver of the GPU
   [[nodiscard]] bool has_vgpu_display() const;    // shows the picture of a vGPU, a DMABUF
   [[nodiscard]] bool has_boot_display() const;    // and before the guest's driver runs: ramfb
+  [[nodiscard]] bool gives_opregion() const;      // that of an Intel GPU, where nothing is said
 
   bool operator==(const QemuAbilities&) const = default;
 

@@ -76,10 +76,11 @@ Outcome check_opregion(const Subject& subject) {
                  const Subject&) { return qemu.property("vfio-pci", "x-igd-opregion") != nullptr; },
        .say =
            [](const QemuAbilities& qemu, const Subject&) {
-             const std::string* value = qemu.property("vfio-pci", "x-igd-opregion");
-             const char* state = value == nullptr    ? "no x-igd-opregion"
-                                 : *value == "false" ? "x-igd-opregion is off unless it is given"
-                                                     : "x-igd-opregion is on by default";
+             const bool there = qemu.property("vfio-pci", "x-igd-opregion") != nullptr;
+             const char* state = !there ? "no x-igd-opregion"
+                                 : qemu.gives_opregion()
+                                     ? "x-igd-opregion is on by default"
+                                     : "x-igd-opregion is off unless it is given";
              return format("{}: {}", qemu_name(qemu), state);
            }});
 }
