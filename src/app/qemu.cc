@@ -107,6 +107,12 @@ Fact<QemuAbilities> qemu_abilities(const HostReader& host, const std::string& pa
   return {std::move(*abilities), path};
 }
 
+Fact<QemuAbilities> abilities_of_named(const HostReader& host, const std::string& name) {
+  const Result<std::string> program = find_qemu_program(host, name);
+  if (!program) return Unreadable{.path = name, .why = "no such program"};
+  return qemu_abilities(host, *program);
+}
+
 Result<void> learn_qemu_abilities(HostWriter& host, const std::string& path) {
   const auto program = read_qemu_program(host, path, fact_places(host).qemu_answers);
   if (!program || program->abilities.is_known() || !host.is_live()) return {};

@@ -31,6 +31,9 @@ std::optional<std::string> program_of_build(const HostReader& host, const std::s
 // What that program can do: what is kept, else, on a live host, what it answers now.
 Fact<QemuAbilities> qemu_abilities(const HostReader& host, const std::string& path);
 
+// The same of the program that a definition names; unreadable if there is none.
+Fact<QemuAbilities> abilities_of_named(const HostReader& host, const std::string& name);
+
 // Asks it and keeps the answers, unless they are known already.
 Result<void> learn_qemu_abilities(HostWriter& host, const std::string& path);
 

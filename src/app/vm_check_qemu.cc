@@ -7,9 +7,31 @@
 namespace cleave {
 namespace {
 
-// virtio-sound (QEMU's docs/about, 8.2) and the chardev of SPICE's agent (6.1).
-constexpr Version kFirstWithVirtioSound{.major = 8, .minor = 2, .micro = 0};
-constexpr Version kFirstWithClipboard{.major = 6, .minor = 1, .micro = 0};
+// Of what every command line has, 4.2 does not know free-page-reporting, hpet= and memory-backend=;
+// 5.2 knows all of it (run with both).
+constexpr Version kOldest{.major = 5, .minor = 2, .micro = 0};
+
+// From here on the OpRegion and the ROM i915ovmf together hang (see guest.opregion_rom).
+constexpr Version kFirstThatHangs{.major = 10, .minor = 0, .micro = 0};
+
+// What came with a version. Each was tried with the programs of tests/qemu_versions/ before and
+// after it.
+struct Newer {
+  const char* key;  // as the definition has it
+  Version first;
+  bool (*is_wanted)(const Vm&);
+};
+constexpr Newer kNewer[] = {
+    {.key = "sound.model = \"virtio\"",
+     .first = {.major = 8, .minor = 2, .micro = 0},
+     .is_wanted = [](const Vm& vm) { return vm.sound && vm.sound->model == "virtio"; }},
+    {.key = "clipboard = true",
+     .first = {.major = 6, .minor = 1, .micro = 0},
+     .is_wanted = [](const Vm& vm) { return vm.clipboard && vm.display != "spice"; }},
+    {.key = "display.type = \"dbus\"",
+     .first = {.major = 7, .minor = 0, .micro = 0},
+     .is_wanted = [](const Vm& vm) { return vm.display == "dbus"; }},
+};
 
 bool has(const std::vector<std::string>& list, const std::string& wanted) {
   return std::ranges::find(list, wanted) != list.end();
@@ -24,10 +46,21 @@ class Problems {
   Problems(const QemuAbilities& qemu, const Vm& vm) : qemu_(qemu), vm_(vm) {}
 
   std::vector<VmProblem> all() {
+    if (qemu_.version < kOldest) {
+      add("qemu.too_old",
+          {N_("{qemu} is too old: cleave's command lines are for QEMU {first} and newer"),
+           {{"first", to_text(kOldest)}}},
+          {N_("Take a newer QEMU: that of a newer release of the distribution, or one of “cleave "
+              "qemu build”."),
+           {}});
+      return std::move(problems_);
+    }
     accelerator();
     display();
     sound();
+    disks();
     newer();
+    rom();
     if (!qemu_.sandbox && !replaces_sandbox(vm_)) {
       add("qemu.no_sandbox",
           {N_("{qemu} was built without seccomp, so that it cannot fence itself "
@@ -83,7 +116,9 @@ class Problems {
   }
 
   void missing_display(const std::string& display) {
-    if (display == "none" || has(qemu_.displays, display)) return;
+    // A QEMU that tells no display did not tell: every one has “none”.
+    if (display == "none" || qemu_.displays.empty() || has(qemu_.displays, display)) return;
+    if (is_newer(display)) return;
     add("qemu.no_display", {N_("{qemu} has no display {display}"), {{"display", display}}},
         {N_("Install its module (qemu-system-gui on Debian and Ubuntu, qemu-ui-gtk or qemu-ui-sdl "
             "on "
@@ -94,7 +129,7 @@ class Problems {
   }
 
   void sound() {
-    if (!vm_.sound || vm_.sound->backend.empty()) return;
+    if (!vm_.sound || vm_.sound->backend.empty() || qemu_.audio_drivers.empty()) return;
     if (has(qemu_.audio_drivers, vm_.sound->backend)) return;
     add("qemu.no_audio",
         {N_("{qemu} cannot play with {backend}"), {{"backend", vm_.sound->backend}}},
@@ -102,13 +137,44 @@ class Problems {
          {{"backends", join(qemu_.audio_drivers, ", ")}}});
   }
 
+  // QEMU 5.2 lost the place of NVMe disks in the order in which disks are tried (hw/block/nvme.c).
+  void disks() {
+    const bool has_nvme =
+        std::ranges::find(vm_.disks, "nvme", &Vm::Disk::interface) != vm_.disks.end();
+    if (!has_nvme || !qemu_.has_device("nvme") || qemu_.property("nvme", "bootindex") != nullptr) {
+      return;
+    }
+    add("qemu.no_nvme_boot", {N_("{qemu} cannot be told when to try an NVMe disk (bootindex)"), {}},
+        {N_("Write another interface for that disk, such as \"virtio\" or \"sata\", or take a "
+            "newer "
+            "QEMU (“cleave qemu build”)."),
+         {}});
+  }
+
+  // A display that this QEMU is too old for is told as that.
+  [[nodiscard]] bool is_newer(const std::string& display) const {
+    return display == vm_.display && std::ranges::any_of(kNewer, [this](const Newer& one) {
+             return qemu_.version < one.first && one.is_wanted(vm_) &&
+                    std::string_view(one.key).starts_with("display.");
+           });
+  }
+
   void newer() {
-    if (vm_.sound && vm_.sound->model == "virtio" && qemu_.version < kFirstWithVirtioSound) {
-      too_old("sound.model = \"virtio\"", kFirstWithVirtioSound);
+    for (const Newer& one : kNewer) {
+      if (one.is_wanted(vm_) && qemu_.version < one.first) too_old(one.key, one.first);
     }
-    if (vm_.clipboard && vm_.display != "spice" && qemu_.version < kFirstWithClipboard) {
-      too_old("clipboard = true", kFirstWithClipboard);
-    }
+  }
+
+  // The ROM that brings an OpRegion of its own (patmagauran/i915ovmfPkg).
+  void rom() {
+    if (!vm_.gpu || vm_.gpu->way != "gvt-g" || qemu_.version < kFirstThatHangs) return;
+    const bool is_i915ovmf = lower_case(vm_.gpu->rom).find("i915ovmf") != std::string::npos;
+    if (!is_i915ovmf || !vm_.gpu->opregion.value_or(true)) return;
+    add("qemu.opregion_rom",
+        {N_("With {qemu} the ROM {rom} and the OpRegion together hang the guest"),
+         {{"rom", vm_.gpu->rom}}},
+        {N_("Leave gpu.rom out: ramfb shows the guest while it boots. Or write opregion = false."),
+         {}});
   }
 
   void too_old(const char* key, const Version& first) {

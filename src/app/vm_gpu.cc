@@ -50,14 +50,9 @@ Result<void> check_existing(const HostReader& host, const VmEnvironment& environ
 
 // Where nothing is known of QEMU the wish of the definition alone counts; the abilities are asked
 // at the first start.
-Result<bool> has_ramfb(const HostReader& host, const Vm& vm) {
+Result<bool> has_ramfb(const Vm& vm, const QemuAbilities* qemu) {
   const bool wanted = vm.gpu->ramfb.value_or(vm.gpu->way == "gvt-g");
   if (!wanted || !vm.gpu->display) return false;
-  const Result<std::string> program = find_qemu_program(host, vm.qemu);
-  const Fact<QemuAbilities> abilities =
-      program ? qemu_abilities(host, *program)
-              : Fact<QemuAbilities>(Unreadable{.path = vm.qemu, .why = "no such program"});
-  const QemuAbilities* qemu = abilities.value();
   if (qemu == nullptr) return vm.gpu->ramfb.has_value();
   if (qemu->has_boot_display()) return true;
   if (!vm.gpu->ramfb) return false;
@@ -75,14 +70,19 @@ Result<GuestDevice> guest_device(const HostReader& host, const Vm& vm,
     return error_of(ErrorCode::Unsupported,
                     {N_("cleave knows no way {way} of sharing a GPU"), {{"way", gpu.way}}});
   }
-  return way->guest_device({.sysfs_path = sysfs_path,
-                            .type_id = type_id,
-                            .display = gpu.display,
-                            .opregion = gpu.opregion.value_or(gpu.way == "gvt-g"),
-                            .ramfb = TRY(has_ramfb(host, vm)),
-                            .width = gpu.width,
-                            .height = gpu.height,
-                            .iommufd = iommufd});
+  const Fact<QemuAbilities> abilities = abilities_of_named(host, vm.qemu);
+  const QemuAbilities* qemu = abilities.value();
+  return way->guest_device(
+      {.sysfs_path = sysfs_path,
+       .type_id = type_id,
+       .display = gpu.display,
+       .opregion = gpu.opregion.value_or(gpu.way == "gvt-g"),
+       .opregion_by_default = gpu.way == "gvt-g" && qemu != nullptr && qemu->gives_opregion(),
+       .ramfb = TRY(has_ramfb(vm, qemu)),
+       .width = gpu.width,
+       .height = gpu.height,
+       .iommufd = iommufd,
+       .rom = gpu.rom});
 }
 
 }  // namespace

@@ -28,11 +28,7 @@ Result<void> check_iommu(const HostReader& host, const VmEnvironment& environmen
 Result<bool> opens_devices(const HostReader& host, const VmEnvironment& environment, const Vm& vm) {
   const Fact<bool> groups = read_vfio_groups(host);
   if (groups.value_or(true)) return false;
-  const Result<std::string> program = find_qemu_program(host, vm.qemu);
-  const Fact<QemuAbilities> qemu =
-      program ? qemu_abilities(host, *program)
-              : Fact<QemuAbilities>(Unreadable{.path = vm.qemu, .why = "no such program"});
-  const bool iommufd = TRY(uses_iommufd(groups, qemu));
+  const bool iommufd = TRY(uses_iommufd(groups, abilities_of_named(host, vm.qemu)));
   if (iommufd) TRY(check_iommu(host, environment));
   return iommufd;
 }

@@ -7,6 +7,7 @@
 
 #include "analysis/device_safety.h"
 #include "analysis/intel_gpu.h"
+#include "app/qemu.h"
 #include "app/vgpu_choice.h"
 #include "app/vm_iommufd.h"
 #include "app/vm_reservations.h"
@@ -249,9 +250,12 @@ Result<void> choose_gpu_part(const Facts& facts, const Vm& vm, GpuPart& part) {
   return {};
 }
 
-GuestDevice gpu_guest_device(const Vm& vm, const Devices& devices, bool iommufd) {
+GuestDevice gpu_guest_device(const HostReader& host, const Vm& vm, const Devices& devices,
+                             bool iommufd) {
+  const Fact<QemuAbilities> qemu = abilities_of_named(host, vm.qemu);
   Attachment attachment;
   attachment.opregion = vm.gpu->opregion.value_or(true);
+  attachment.opregion_by_default = qemu.value() != nullptr && qemu.value()->gives_opregion();
   attachment.iommufd = iommufd;
   attachment.machine = vm.machine;
   attachment.rom = vm.gpu->rom;
@@ -359,7 +363,7 @@ Result<HandoverChoice> choose_pci_devices(const HostReader& host, const Facts& f
   if (vm.gpu && hands_over_pci(*vm.gpu)) {
     TRY(choose_gpu_part(facts, vm, gpu));
     choice.functions = gpu.chosen.functions;
-    choice.device = gpu_guest_device(vm, gpu.devices, iommufd);
+    choice.device = gpu_guest_device(host, vm, gpu.devices, iommufd);
   }
   const Devices further = TRY(choose_further(facts, vm, gpu.devices, iommufd, choice));
   Devices all = gpu.devices;

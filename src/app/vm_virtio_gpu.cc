@@ -40,9 +40,7 @@ VirtioGpuRequest request_of(const Vm& vm) {
 
 VirtioGpuHost read_virtio_gpu_host(const HostReader& host, const Vm& vm) {
   VirtioGpuHost about;
-  const Result<std::string> program = find_qemu_program(host, vm.qemu);
-  about.qemu = program ? qemu_abilities(host, *program)
-                       : Unreadable{.path = vm.qemu, .why = "no such program"};
+  about.qemu = abilities_of_named(host, vm.qemu);
   QemuFacts packages;
   read_packages(host, packages);
   about.virglrenderer = std::move(packages.virglrenderer);

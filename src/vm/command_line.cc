@@ -122,12 +122,15 @@ std::string with_render_node(std::string value, const Vm& vm, const StartResourc
 ArgumentGroup window_group(const Vm& vm, const StartResources& resources) {
   std::string value = vm.display;
   if (resources.gpu_needs_opengl) value += ",gl=on";
-  if (vm.fullscreen) value += ",full-screen=on";
-  return {"display",
-          {"-display", std::move(value)},
-          resources.gpu_needs_opengl ? N_("A window that shows the virtual GPU's picture with "
-                                          "OpenGL, without copying it.")
-                                     : N_("A window with the guest's screen.")};
+  ArgumentGroup group{"display",
+                      {"-display", std::move(value)},
+                      resources.gpu_needs_opengl
+                          ? N_("A window that shows the virtual GPU's picture with "
+                               "OpenGL, without copying it.")
+                          : N_("A window with the guest's screen.")};
+  // sdl knows full-screen=on only from QEMU 7.0 on; all have the option.
+  if (vm.fullscreen) group.arguments.emplace_back("-full-screen");
+  return group;
 }
 
 ArgumentGroup display_group(const Vm& vm, const StartResources& resources) {

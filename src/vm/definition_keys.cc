@@ -179,7 +179,8 @@ const std::vector<DefinitionKey> kTableKeys = {
      N_("With sr-iov a virtual function, with passthrough the device: its PCI address, "
         "\"0000:01:00.0\".")},
     {"gpu", "rom", Text, kNone, "the device's own",
-     N_("Path of a file that the guest sees as the ROM of the device (passthrough, sr-iov).")},
+     N_("Path of a file that the guest sees as the ROM of the device (gvt-g, mdev, passthrough, "
+        "sr-iov).")},
     {"gpu", "uuid", Text, kNone, "derived from the VM's name: always the same",
      N_("UUID of the vGPU.")},
     {"gpu", "display", Boolean, kNone,

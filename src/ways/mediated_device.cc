@@ -232,7 +232,8 @@ GuestDevice MediatedDeviceWay::guest_device(const Attachment& attachment) const 
   if (display && picture == Picture::DmaBuf && attachment.width > 0) {
     device += format(",xres={},yres={}", attachment.width, attachment.height);
   }
-  if (attachment.opregion) device += ",x-igd-opregion=on";
+  device += opregion_option(attachment);
+  if (!attachment.rom.empty()) device += ",romfile=" + replace_all(attachment.rom, ",", ",,");
   GuestDevice guest;
   if (attachment.iommufd) {
     device += kIommufdProperty;

@@ -317,6 +317,11 @@ ChangeOwner node_owner(const std::string& sysfs_path, bool iommufd) {
   return owner;
 }
 
+std::string opregion_option(const Attachment& attachment) {
+  if (attachment.opregion) return ",x-igd-opregion=on";
+  return attachment.opregion_by_default ? ",x-igd-opregion=off" : "";
+}
+
 GuestDevice vfio_guest_device(const Attachment& attachment) {
   // The kernel's drivers and Windows' want PCI Express devices behind a port (QEMU's
   // docs/pcie.txt); integrated graphics are at 00:02.0 of the root bus, where their drivers and
@@ -342,7 +347,7 @@ GuestDevice vfio_guest_device(const Attachment& attachment) {
     if (integrated) device += ",addr=2.0";
     if (port && first && attachment.functions.size() > 1) device += ",multifunction=on";
     if (first && attachment.primary) device += ",x-vga=on";
-    if (integrated && attachment.opregion) device += ",x-igd-opregion=on";
+    if (integrated) device += opregion_option(attachment);
     if (attachment.iommufd) device += kIommufdProperty;
     if (first && !attachment.rom.empty()) {
       device += ",romfile=" + replace_all(attachment.rom, ",", ",,");

@@ -74,6 +74,8 @@ inline constexpr const char* kVfioDeviceNodes = "/dev/vfio/devices";
 ChangeOwner node_owner(const std::string& sysfs_path, bool iommufd);
 
 // QEMU's devices for what the VM has: all functions of a card stay one card.
+// What a value of -device says of the OpRegion; empty: QEMU does as it is wanted by itself.
+std::string opregion_option(const Attachment& attachment);
 GuestDevice vfio_guest_device(const Attachment& attachment);
 
 }  // namespace cleave

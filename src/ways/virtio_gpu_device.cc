@@ -89,8 +89,10 @@ class Needs {
     if (qemu == nullptr) {
       pieces.push_back({State::Unknown, "QEMU: ?"});
     } else {
+      // Before 6.1 virtio-vga drew by itself (docs/about of QEMU, 6.1).
+      const char* since = device.find("-gl") == std::string::npos ? "" : " (QEMU >= 6.1)";
       pieces.push_back(
-          there_if(qemu->has_device(device), format("{}: no {}", qemu_name(), device)));
+          there_if(qemu->has_device(device), format("{}: no {}{}", qemu_name(), device, since)));
     }
   }
 

@@ -74,11 +74,12 @@ struct VgpuRequest {
 
 // A vGPU or a PCI device handed to a VM.
 struct Attachment {
-  std::string sysfs_path;  // of a vGPU: /sys/bus/mdev/devices/UUID
-  std::string type_id;     // "i915-GVTg_V5_4": tells how the driver shows its picture
-  bool display = true;     // wanted; has no effect on types without a display
-  bool opregion = false;   // only Intel GPUs have one
-  bool ramfb = false;      // a picture before the guest's driver runs
+  std::string sysfs_path;            // of a vGPU: /sys/bus/mdev/devices/UUID
+  std::string type_id;               // "i915-GVTg_V5_4": tells how the driver shows its picture
+  bool display = true;               // wanted; has no effect on types without a display
+  bool opregion = false;             // only Intel GPUs have one
+  bool opregion_by_default = false;  // QEMU gives it where nothing is said: from 10.1 on
+  bool ramfb = false;                // a picture before the guest's driver runs
   // What its screen likes best, in pixels; 0: the driver's own.
   std::uint32_t width = 0;
   std::uint32_t height = 0;

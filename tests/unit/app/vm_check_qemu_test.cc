@@ -57,5 +57,46 @@ TEST(QemuProblems, AcceleratorsSoundAndTheSandboxCanBeMissing) {
   EXPECT_EQ(ids(debian12(), "[sound]\nmodel = \"virtio\"\n"), "qemu.too_old");
 }
 
+TEST(QemuProblems, OneThatIsTooOldIsToldOnce) {
+  QemuAbilities old = debian12();
+  old.version = {.major = 4, .minor = 2, .micro = 0};
+  old.sandbox = false;
+  EXPECT_EQ(ids(old, "[display]\ntype = \"dbus\"\n"), "qemu.too_old");
+  old = debian12();
+  old.version = {.major = 6, .minor = 2, .micro = 0};
+  std::erase(old.displays, "dbus");
+  EXPECT_EQ(ids(old, "[display]\ntype = \"dbus\"\n"), "qemu.too_old") << "no package has it";
+  std::erase(old.displays, "sdl");
+  EXPECT_EQ(ids(old, "[display]\ntype = \"sdl\"\n"), "qemu.no_display");
+}
+
+TEST(QemuProblems, WhatItDidNotTellIsNotMissing) {
+  QemuAbilities silent = debian12();
+  silent.displays.clear();
+  silent.audio_drivers.clear();
+  EXPECT_EQ(ids(silent, "[sound]\nbackend = \"pa\"\n"), "");
+  EXPECT_EQ(ids(silent, "[[disk]]\nfile = \"a.img\"\ninterface = \"nvme\"\n"), "");
+}
+
+TEST(QemuProblems, AnNvmeDiskWantsItsPlaceInTheOrder) {
+  const std::string definition = "[[disk]]\nfile = \"a.img\"\ninterface = \"nvme\"\n";
+  QemuAbilities qemu = debian12();
+  qemu.devices["nvme"] = {};
+  EXPECT_EQ(ids(qemu, definition), "qemu.no_nvme_boot");
+  EXPECT_EQ(ids(qemu, "[[disk]]\nfile = \"a.img\"\n"), "");
+  qemu.devices["nvme"] = {{"bootindex", ""}};
+  EXPECT_EQ(ids(qemu, definition), "");
+}
+
+TEST(QemuProblems, TheRomWithAnOpRegionOfItsOwnHangsFromTenOn) {
+  const std::string definition = "[gpu]\nway = \"gvt-g\"\nrom = \"/roms/I915OVMF.rom\"\n";
+  QemuAbilities qemu = debian12();
+  EXPECT_EQ(ids(qemu, definition), "");
+  qemu.version = {.major = 10, .minor = 0, .micro = 0};
+  EXPECT_EQ(ids(qemu, definition), "qemu.opregion_rom");
+  EXPECT_EQ(ids(qemu, definition + "opregion = false\n"), "");
+  EXPECT_EQ(ids(qemu, "[gpu]\nway = \"gvt-g\"\nrom = \"/roms/other.rom\"\n"), "");
+}
+
 }  // namespace
 }  // namespace cleave

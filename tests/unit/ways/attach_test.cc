@@ -120,6 +120,12 @@ TEST(GuestDevice, FollowsTheDriversDisplay) {
   const GuestDevice blind = gvt_g().guest_device({path, "i915-GVTg_V5_4", false, true});
   EXPECT_EQ(blind.devices.front(), "vfio-pci,sysfsdev=" + path + ",display=off,x-igd-opregion=on");
   EXPECT_FALSE(blind.needs_opengl);
+  const GuestDevice without = gvt_g().guest_device({.sysfs_path = path,
+                                                    .type_id = "i915-GVTg_V5_4",
+                                                    .opregion_by_default = true,
+                                                    .rom = "/roms/a,b.rom"});
+  EXPECT_EQ(without.devices.front(),
+            "vfio-pci,sysfsdev=" + path + ",display=on,x-igd-opregion=off,romfile=/roms/a,,b.rom");
   EXPECT_TRUE(mdev.guest_device({path, "mbochs-small", true, false}).needs_opengl);
   EXPECT_FALSE(mdev.guest_device({path, "mdpy-hd", true, false}).needs_opengl);
   EXPECT_EQ(mdev.guest_device({path, "mtty-1", true, false}).devices.front(),
