@@ -100,7 +100,7 @@ class Problems {
     const bool is_server = vm_.display == "spice" || vm_.display == "vnc";
     if (vm_.display == "spice" && !qemu_.spice) {
       add("qemu.no_spice", {N_("{qemu} has no SPICE"), {}},
-          {N_("Install its module (qemu-system-modules-spice on Debian 13 and Ubuntu 24.10, "
+          {N_("Install its module (qemu-system-modules-spice on Debian 13 and Ubuntu 24.04, "
               "qemu-ui-spice-core on Fedora and Arch), or take another display.type."),
            {}});
     }
@@ -119,13 +119,19 @@ class Problems {
     // A QEMU that tells no display did not tell: every one has “none”.
     if (display == "none" || qemu_.displays.empty() || has(qemu_.displays, display)) return;
     if (is_newer(display)) return;
+    // As Debian and its kin part them from Debian 13 and Ubuntu 24.04 on.
+    const bool is_window = display == "gtk" || display == "sdl";
+    const char* remedy =
+        is_window
+            ? N_("Install its module (qemu-system-gui on Debian and Ubuntu, qemu-ui-gtk or "
+                 "qemu-ui-sdl on Fedora and Arch), take another display.type, or build a QEMU that "
+                 "has it: “cleave qemu build”. Here there are: {displays}")
+            : N_("Install its module (qemu-system-modules-opengl on Debian 13 and Ubuntu 24.04, "
+                 "qemu-ui-egl-headless or qemu-ui-dbus on Fedora and Arch), take another "
+                 "display.type, or build a QEMU that has it: “cleave qemu build”. Here there are: "
+                 "{displays}");
     add("qemu.no_display", {N_("{qemu} has no display {display}"), {{"display", display}}},
-        {N_("Install its module (qemu-system-gui on Debian and Ubuntu, qemu-ui-gtk or qemu-ui-sdl "
-            "on "
-            "Fedora and Arch), take another display.type, or build a QEMU that has it: “cleave "
-            "qemu "
-            "build”. Here there are: {displays}"),
-         {{"displays", join(qemu_.displays, ", ")}}});
+        {remedy, {{"displays", join(qemu_.displays, ", ")}}});
   }
 
   void sound() {

@@ -263,11 +263,13 @@ Error cannot_be_had(const Pieces& pieces, const Needs& needs, VirtioGpuMode wish
                                      {"best", virtio_gpu_mode_name(best)},
                                      {"missing", texts(pieces, false)}};
   if (best == wish || !is_possible(needs.of(best))) {
-    return error_of(ErrorCode::Unsupported,
-                    {N_("virtio-gpu in the mode {mode} needs what is not here: {missing}"), fields},
-                    {N_("Install QEMU's device: qemu-system-x86 and qemu-system-gui on Debian and "
-                        "Ubuntu, qemu-device-display-virtio-vga on Fedora, "
-                        "qemu-hw-display-virtio-vga on Arch.")});
+    return error_of(
+        ErrorCode::Unsupported,
+        {N_("virtio-gpu in the mode {mode} needs what is not here: {missing}"), fields},
+        {N_("Install QEMU's device: qemu-system-x86 and qemu-system-gui (from Debian 13 and Ubuntu "
+            "24.04 on qemu-system-modules-opengl) on Debian and "
+            "Ubuntu, qemu-device-display-virtio-vga on Fedora, "
+            "qemu-hw-display-virtio-vga on Arch.")});
   }
   return error_of(ErrorCode::Unsupported,
                   {N_("virtio-gpu in the mode {mode} needs what is not here: {missing}"), fields},

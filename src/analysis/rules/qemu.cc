@@ -170,9 +170,11 @@ constexpr Rule kRules[] = {
      .title = N_("QEMU can show the picture of a vGPU"),
      .why = N_("GVT-g hands over its picture as a DMABUF. QEMU needs display=on for it and a "
                "display with OpenGL: gtk, sdl, dbus, spice-app or egl-headless."),
-     .remedy = N_("Install QEMU's displays: qemu-system-gui on Debian and Ubuntu, qemu-ui-gtk and "
-                  "qemu-ui-opengl on Fedora, qemu-ui-gtk on Arch. Or look at the guest over the "
-                  "network, with display = false in its definition."),
+     .remedy = N_(
+         "Install QEMU's displays: qemu-system-gui on Debian and Ubuntu (from Debian 13 and Ubuntu "
+         "24.04 on qemu-system-modules-opengl, too), qemu-ui-gtk and "
+         "qemu-ui-opengl on Fedora, qemu-ui-gtk on Arch. Or look at the guest over the "
+         "network, with display = false in its definition."),
      .check = check_vgpu_display},
     {.id = "qemu.ramfb",
      .scope = RuleScope::Gpu,

@@ -213,7 +213,8 @@ constexpr Rule kRules[] = {
      .title = N_("QEMU can give Linux guests OpenGL (virgl)"),
      .why = N_("The guest's OpenGL is drawn by virglrenderer, 0.8.2 or newer, in QEMU's process: "
                "device virtio-vga-gl, on a display with OpenGL (gl=on)."),
-     .remedy = N_("Install what is missing: qemu-system-gui and libvirglrenderer1 on Debian and "
+     .remedy = N_("Install what is missing: qemu-system-gui (from Debian 13 and Ubuntu 24.04 on "
+                  "qemu-system-modules-opengl) and libvirglrenderer1 on Debian and "
                   "Ubuntu, qemu-device-display-virtio-vga-gl on Fedora, "
                   "qemu-hw-display-virtio-vga-gl on Arch. Where only virglrenderer's version is "
                   "unknown, try it."),

@@ -54,6 +54,7 @@ MemoryHost laptop(const QemuAbilities& qemu) {
   host.add_file("/proc/sys/kernel/osrelease", "6.13.4-1\n");
   host.add_device("/dev/kvm", 0666, 10, 232);
   host.add_device("/dev/dri/renderD128", 0666, 226, 128);
+  host.add_link("/dev/dri/by-path/pci-0000:00:02.0-render", "../renderD128");
   for (const char* program :
        {"/usr/bin/swtpm", "/usr/libexec/virtiofsd", "/usr/libexec/virgl_render_server"}) {
     host.add_file(program, "", 0755);
