@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/text.h"
 #include "install/answer_file.h"
+#include "install/serial_text.h"
 
 namespace cleave {
 namespace {
@@ -77,6 +78,17 @@ std::string installation_display(const VmEnvironment& environment, const std::st
   return display == "vnc" || display == "spice" ? display : "none";
 }
 
+// How the guest sees the installation's discs. Kernels of cloud images need not have a driver for
+// SATA (Debian's linux-image-cloud-amd64 has none, and no USB), and images with one load it only
+// after cloud-init has looked for its seed, which may be on any kind of disk. What the system's own
+// disk needs is there in time. QEMU has no read-only disk on SATA and IDE (hw/ide/core.c), but
+// there the drive is on the same controller.
+std::string disc_interface(const Vm& vm, InstallKind kind) {
+  const bool is_cloud_image = kind == InstallKind::CloudImage && !vm.disks.empty();
+  const std::string own = is_cloud_image ? vm.disks.front().interface : "";
+  return own == "virtio" || own == "scsi" || own == "nvme" ? own : "cdrom";
+}
+
 }  // namespace
 
 const char* install_kind_name(InstallKind kind) {
@@ -96,13 +108,14 @@ Vm installation_vm(const VmEnvironment& environment, const Vm& vm, const Install
   installed.display = installation_display(environment, vm.display);
   installed.render_node.clear();
   std::erase_if(installed.disks, [](const Vm::Disk& disk) { return disk.interface == "cdrom"; });
+  const std::string interface = disc_interface(installed, state.kind);
   std::uint32_t last = 0;
   for (const Vm::Disk& disk : installed.disks) last = std::max(last, disk.boot_index);
   // Behind the disk: once something is installed there, it is started and not setup again.
   for (const std::string& disc : state.discs) {
     Vm::Disk drive;
     drive.file = disc;
-    drive.interface = "cdrom";
+    drive.interface = interface;
     drive.read_only = true;
     drive.boot_index = ++last;
     installed.disks.push_back(std::move(drive));
@@ -154,12 +167,8 @@ bool is_installed(const HostReader& host, const VmEnvironment& environment,
 std::string last_guest_line(const HostReader& host, const VmEnvironment& environment,
                             const InstallState& state) {
   constexpr std::size_t kLongestLine = 200;
-  const std::string tail = serial_tail(host, environment, state);
-  std::string_view last;
-  for (const std::string_view line : lines(tail)) {
-    if (!trim(line).empty()) last = trim(line);
-  }
-  return printable(last.substr(0, kLongestLine));
+  const std::string last = last_readable_line(serial_tail(host, environment, state));
+  return printable(std::string_view(last).substr(0, kLongestLine));
 }
 
 std::string installation_picture(const InstallState& state) {

@@ -202,6 +202,15 @@ TEST_F(Install, WhatIsOnADiskIsNotLostUnasked) {
   ASSERT_TRUE(plan) << english(plan.error());
   EXPECT_EQ(plan->disc_label, "cidata");
   EXPECT_EQ(plan->files.size(), 3U);
+  // Kernels of cloud images need not have a driver for a CD drive.
+  ASSERT_EQ(plan->vm.disks.size(), 2U);
+  EXPECT_EQ(plan->vm.disks[1].interface, "virtio");
+  EXPECT_TRUE(plan->vm.disks[1].read_only);
+  Vm on_sata = *loaded.checked.vm;
+  on_sata.disks.front().interface = "sata";
+  const InstallState state{
+      .kind = InstallKind::CloudImage, .directory = base_, .discs = {plan->disc}};
+  EXPECT_EQ(installation_vm(environment_, on_sata, state).disks[1].interface, "cdrom");
   wish.iso = wish.cloud_image;
   wish.cloud_image.clear();
   EXPECT_EQ(plan_installation(*host_, environment_, loaded, wish).error().code,
