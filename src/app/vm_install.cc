@@ -16,6 +16,7 @@ constexpr std::size_t kStateLimit = std::size_t{64} << 10U;
 constexpr std::size_t kMostDiscs = 8;
 // The mark is the guest's last word but for what its system says while it shuts down.
 constexpr std::uint64_t kSerialTail = std::uint64_t{256} << 10U;
+constexpr std::size_t kLongestLine = 200;
 
 std::string directory_of(const VmEnvironment& environment, const std::string& vm_name) {
   return join_path(data_directory(environment, vm_name), "installation");
@@ -164,9 +165,18 @@ bool is_installed(const HostReader& host, const VmEnvironment& environment,
       lines(tail), [](std::string_view line) { return trim(line).ends_with(kInstalledMark); });
 }
 
+std::vector<std::string> guest_complaints(const HostReader& host, const VmEnvironment& environment,
+                                          const InstallState& state) {
+  if (state.kind != InstallKind::CloudImage) return {};
+  std::vector<std::string> complaints;
+  for (const std::string& each : cloud_init_complaints(serial_tail(host, environment, state))) {
+    complaints.push_back(printable(std::string_view(each).substr(0, kLongestLine)));
+  }
+  return complaints;
+}
+
 std::string last_guest_line(const HostReader& host, const VmEnvironment& environment,
                             const InstallState& state) {
-  constexpr std::size_t kLongestLine = 200;
   const std::string last = last_readable_line(serial_tail(host, environment, state));
   return printable(std::string_view(last).substr(0, kLongestLine));
 }

@@ -91,6 +91,10 @@ bool is_installed(const HostReader& host, const VmEnvironment& environment,
 // The guest's last line on its serial port, printable; may be empty.
 std::string last_guest_line(const HostReader& host, const VmEnvironment& environment,
                             const InstallState& state);
+// What went wrong in the guest although it went on to the end: the words of a cloud image's
+// cloud-init, printable.
+std::vector<std::string> guest_complaints(const HostReader& host, const VmEnvironment& environment,
+                                          const InstallState& state);
 
 // Where the last picture of the guest's screen is kept.
 std::string installation_picture(const InstallState& state);

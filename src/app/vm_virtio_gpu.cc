@@ -96,7 +96,9 @@ Fact<std::string> driver_of_node(const HostReader& host, const RenderNodeHost& s
 Result<Fact<std::string>> choose_node(const HostReader& host, const VmEnvironment& environment,
                                       const Vm& vm, StartResources& resources) {
   const Fact<std::string> unknown = Unreadable{.path = "/sys/class/drm", .why = "not read"};
-  if (vm.display == "none") return unknown;
+  // A picture without OpenGL is copied out of the guest's memory; egl-headless is OpenGL by itself.
+  const bool is_plain = parse_virtio_gpu_mode(vm.gpu->mode) == VirtioGpuMode::Plain;
+  if (vm.display == "none" || (is_plain && vm.display != "egl-headless")) return unknown;
   const RenderNodeHost seen = read_render_node_host(host);
   if (!vm.render_node.empty()) return driver_of_node(host, seen, vm.render_node);
   const bool is_window = has_window(vm);

@@ -43,6 +43,26 @@ Json commands_json() {
   });
 }
 
+// Debian's locale-gen makes those that this file names, whatever cloud-init passes it
+// (locale-gen(8); cloudinit/distros/debian.py, regenerate_locale), and then a locale that is not
+// there is refused. Ubuntu's and Arch's read the file, too; elsewhere nobody does. Empty: this
+// locale is there without being made, or is in no such file.
+std::string locale_to_generate(std::string_view locale) {
+  const std::size_t dot = locale.find('.');
+  if (dot == std::string_view::npos || locale.starts_with("C.")) return {};
+  const std::string_view rest = locale.substr(dot + 1);
+  const std::string codeset = lower_case(rest.substr(0, rest.find('@')));
+  if (codeset != "utf-8" && codeset != "utf8") return {};
+  const std::size_t at = rest.find('@');
+  const std::string_view modifier = at == std::string_view::npos ? "" : rest.substr(at);
+  return format("{}.UTF-8{} UTF-8\n", locale.substr(0, dot), modifier);
+}
+
+Json locale_file(std::string content) {
+  return Json::object(
+      {{"path", "/etc/locale.gen"}, {"append", true}, {"content", std::move(content)}});
+}
+
 }  // namespace
 
 std::optional<Message> linux_user_problem(std::string_view name) {
@@ -79,6 +99,10 @@ bool is_ssh_public_key(std::string_view line) {
 std::string cloud_user_data(const CloudAnswers& answers) {
   Json data = Json::object({{"hostname", answers.host_name}});
   if (!answers.locale.empty()) data.set("locale", answers.locale);
+  std::string generated = locale_to_generate(answers.locale);
+  if (!generated.empty()) {
+    data.set("write_files", Json::array({locale_file(std::move(generated))}));
+  }
   if (!answers.time_zone.empty()) data.set("timezone", answers.time_zone);
   if (!answers.keyboard.empty()) {
     Json keyboard = Json::object({{"layout", answers.keyboard}});

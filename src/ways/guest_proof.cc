@@ -150,8 +150,9 @@ Sign display_sign(const GuestObservation& seen) {
   }
   const std::vector<Field> size = {{"width", pictures->width}, {"height", pictures->height}};
   if (pictures->lit_permille < kLitPermille) {
-    return sign("display", Answer::Unknown,
-                {N_("The guest's screen is black: {width} x {height} pixels."), size});
+    return sign(
+        "display", Answer::Unknown,
+        {N_("The guest's screen is black, or nearly so: {width} x {height} pixels."), size});
   }
   return sign("display", Answer::Yes,
               {N_("The guest's screen shows something: {width} x {height} pixels."), size});

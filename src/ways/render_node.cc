@@ -120,7 +120,7 @@ Error nothing_draws(const RenderNodeHost& host) {
       {N_("The display egl-headless needs a render node on which QEMU can draw, and there is "
           "none")},
       {N_("Load the GPU's own driver (i915, xe, amdgpu, nouveau). Without a GPU: modprobe vgem, "
-          "with which the processor draws, or display.type none with gpu.mode 2d.")});
+          "with which the processor draws, or gpu.mode 2d with display.type vnc, spice or none.")});
   error.path = host.cards.source();
   return error;
 }

@@ -293,6 +293,17 @@ class Watcher {
     if (!line.empty()) context_.say_text("  " + line);
   }
 
+  void tell_complaints() {
+    const std::vector<std::string> complaints = guest_complaints(host_, environment_, state_);
+    for (const std::string& complaint : complaints) {
+      context_.warn({N_("The guest's cloud-init reported: {text}"), {{"text", complaint}}});
+    }
+    if (!complaints.empty()) {
+      context_.say({N_("More of it is in the guest's /var/log/cloud-init.log.")});
+    }
+    report_.set("complaints", texts(complaints));
+  }
+
   // One object, at the end.
   void print(const char* state) {
     report_.set("state", state);
@@ -301,6 +312,7 @@ class Watcher {
 
   Result<ExitStatus> ended(const VmReport& report) {
     if (is_installed(host_, environment_, state_)) {
+      tell_complaints();
       TRY(end_installation(host_, environment_, state_));
       print("installed");
       context_.say(

@@ -131,6 +131,23 @@ TEST(VmVirtioGpu, ANodeOfTheDefinitionStays) {
   EXPECT_EQ(resources_of(hybrid_laptop(), vm).render_node, "");
 }
 
+TEST(VmVirtioGpu, APlainPictureNeedsNoRenderNode) {
+  MemoryHost host;
+  host.add_directory("/sys/class/drm");
+  add_qemu(host, {.major = 7, .minor = 2, .micro = 22});
+  for (const char* display : {"vnc", "spice", "dbus", "none"}) {
+    Vm vm = vm_on(display);
+    EXPECT_EQ(choose_virtio_gpu(host, environment_of_mina(), vm).has_value(), vm.display == "none");
+    vm.gpu->mode = "2d";
+    const StartResources resources = resources_of(host, vm);
+    EXPECT_FALSE(resources.gpu_needs_opengl) << display;
+    EXPECT_EQ(resources.render_node, "") << display;
+  }
+  Vm headless = vm_on("egl-headless");
+  headless.gpu->mode = "2d";
+  EXPECT_FALSE(choose_virtio_gpu(host, environment_of_mina(), headless));
+}
+
 TEST(VmVirtioGpu, ANodeThatTheOwnerMayNotOpenIsSaid) {
   MemoryHost host = hybrid_laptop();
   host.add_device("/dev/dri/renderD129", 0, 226, 129);

@@ -39,6 +39,24 @@ TEST(CloudInit, LeavesOutWhatIsNotKnown) {
   }
 }
 
+TEST(CloudInit, HasDebianMakeTheLocale) {
+  const auto made = [](const char* locale) {
+    CloudAnswers answers = example();
+    answers.locale = locale;
+    const std::string text = cloud_user_data(answers);
+    const auto json = parse_json(text.substr(text.find('\n') + 1));
+    const Json* files = json ? json->find("write_files") : nullptr;
+    if (files == nullptr) return std::string();
+    return std::string(files->as_array()->front().text_of("content"));
+  };
+  EXPECT_EQ(made("ko_KR.UTF-8"), "ko_KR.UTF-8 UTF-8\n");
+  EXPECT_EQ(made("de_DE.utf8"), "de_DE.UTF-8 UTF-8\n");
+  EXPECT_EQ(made("ca_ES.UTF-8@valencia"), "ca_ES.UTF-8@valencia UTF-8\n");
+  for (const char* there : {"C.UTF-8", "C", "POSIX", "ko_KR", "de_DE.ISO-8859-1"}) {
+    EXPECT_EQ(made(there), "") << there;
+  }
+}
+
 TEST(CloudInit, CannotBeBrokenOutOf) {
   CloudAnswers answers = example();
   answers.ssh_keys = {"ssh-ed25519 AAAA \"\n- evil: true"};

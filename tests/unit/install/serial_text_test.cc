@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/format.h"
+
 namespace cleave {
 namespace {
 
@@ -20,6 +22,22 @@ TEST(SerialText, LeavesColoursAndMovementsOfTheCursorOut) {
             "[ * ] Job networkd running (21s)");
   EXPECT_EQ(last_readable_line("cut off\x1b[0;3"), "cut off");
   EXPECT_EQ(last_readable_line("cut off\x1b"), "cut off");
+}
+
+// As cloud-init 22.4 of Debian 12 says it, by itself and through the kernel's console.
+TEST(SerialText, KnowsWhatCloudInitComplainsOf) {
+  const std::string failed =
+      "2026-11-27 03:09:43,120 - util.py[WARNING]: Running module locale (<module>) failed\r\n";
+  EXPECT_EQ(cloud_init_complaints("Get:1 http://deb.debian.org\r\n" + failed +
+                                  "[  126.1] cloud-init[753]: " + failed + failed),
+            std::vector<std::string>{"Running module locale (<module>) failed"});
+  EXPECT_TRUE(cloud_init_complaints("2026-11-27 03:09:43,120 - util.py[DEBUG]: all well\n"
+                                    "2026-11-27 03:09:43,120 - no level\n"
+                                    "my.py[WARNING]: of another program\n2026-\n")
+                  .empty());
+  std::string many;
+  for (int i = 0; i < 20; ++i) many += format("2026-11-27 03:09:43,120 - a.py[ERROR]: {}\n", i);
+  EXPECT_EQ(cloud_init_complaints(many).size(), 8U);
 }
 
 }  // namespace
