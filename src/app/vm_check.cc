@@ -15,6 +15,7 @@
 #include "app/vm_companions.h"
 #include "app/vm_files.h"
 #include "app/vm_gpu.h"
+#include "app/vm_huge_pages.h"
 #include "base/fd.h"
 #include "base/format.h"
 #include "base/text.h"
@@ -220,6 +221,11 @@ Result<std::vector<VmProblem>> check_machine(const HostReader& host,
     check_memory_lock(environment, vm, problems);
     std::ranges::move(check_companions(host, environment, vm), std::back_inserter(problems));
     std::ranges::move(check_bridges(host, vm, environment.is_root), std::back_inserter(problems));
+  }
+  // Of a VM that runs they are taken, by itself.
+  const Result<VmReport> report = vm_status(environment, vm.name, false);
+  if (!report || report->seen.status != VmStatus::Running) {
+    std::ranges::move(check_huge_pages(host, vm), std::back_inserter(problems));
   }
   if (!gpu || (!vm.gpu && vm.devices.empty())) return problems;
   const Result<DeviceChoice> choice = choose_devices(host, environment, vm);
