@@ -10,7 +10,7 @@ class Silent(Exception):
     """The agent did not answer in time."""
 
 
-def ask(path, command, limit=60, **arguments):
+def ask(path, command, limit=60, /, **arguments):
     with socket.socket(socket.AF_UNIX) as channel:
         channel.settimeout(limit)
         channel.connect(str(path))
@@ -40,7 +40,7 @@ def wait_for_agent(path, limit=600):
     end = time.monotonic() + limit
     while True:
         try:
-            return ask(path, "guest-ping", limit=5)
+            return ask(path, "guest-ping", 5)
         except (Silent, OSError):
             if time.monotonic() > end:
                 raise
@@ -49,7 +49,8 @@ def wait_for_agent(path, limit=600):
 
 def run_in_guest(path, script, limit=300):
     """A shell's script as root in the guest: its exit status and all that it said."""
-    started = ask(path, "guest-exec", path="/bin/sh", arg=["-c", script], **{"capture-output": True})  # a name that is no word of Python
+    command = {"path": "/bin/sh", "arg": ["-c", script], "capture-output": True}
+    started = ask(path, "guest-exec", **command)
     end = time.monotonic() + limit
     while time.monotonic() < end:
         done = ask(path, "guest-exec-status", pid=started["pid"])
