@@ -77,8 +77,8 @@ class StartsByItself(GuestCase):
                     f"printf '%s' '{TINY}' > /home/mina/.config/cleave/vms/tiny.toml")
         console = self.mina_logs_in()
         console.type("cleave --lang en vm autostart tiny boot; echo status=$?")
-        console.wait_for("sudo loginctl enable-linger mina")
-        console.wait_for("status=3")
+        console.wait_for(r"enable-linger\s+mina")  # wrapped as the terminal is wide
+        console.wait_for("status=1")
         console.type("cleave --lang en vm autostart tiny login; echo status=$?")
         console.wait_for("status=0")
         self.mina("systemctl --user daemon-reload")

@@ -65,7 +65,7 @@ class HugePages(unittest.TestCase):
         self.assertEqual(int(mapped.group(1)), PAGE_MIB * 1024)
         self.assertEqual(meminfo("HugePages_Free") - meminfo("HugePages_Rsvd"), 0)
         self.assertEqual(self.person.run("vm", "check", "huge").returncode, 0)
-        self.assertEqual(self.person.run("vm", "stop", "huge").returncode, 0)
+        self.assertEqual(self.person.run("vm", "kill", "huge").returncode, 0)
         self.assertEqual(meminfo("HugePages_Free") - meminfo("HugePages_Rsvd"), NEEDED)
 
     def test_too_few_are_told_with_what_to_do(self):

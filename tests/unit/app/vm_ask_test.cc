@@ -71,11 +71,12 @@ class VmAskTest : public testing::Test {
   }
   void end_qemu() { (void)qemu_->send_signal(SIGKILL); }
 
-  // Answers whatever is asked; `button`: the guest obeys it.
-  QmpClient play_monitor(bool button, const char* status = "running") {
+  // Answers whatever is asked; `obeyed`: the number of the press that the guest obeys, 0: none.
+  QmpClient play_monitor(int obeyed, const char* status = "running") {
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-    monitor_ = std::thread([this, button, status, theirs = ends[1]] {
+    monitor_ = std::thread([this, obeyed, status, theirs = ends[1]] {
+      int presses = 0;
       Peer peer{OwnedFd(theirs)};
       peer.say("{\"QMP\":{}}\n");
       while (const auto request = peer.hear()) {
@@ -84,7 +85,7 @@ class VmAskTest : public testing::Test {
         const std::string result =
             command == "query-status" ? "{\"status\":\"" + std::string(status) + "\"}" : "{}";
         peer.say("{\"return\":" + result + ",\"id\":" + to_text(*request->find("id")) + "}\n");
-        if (command == "system_powerdown" && button) end_qemu();
+        if (command == "system_powerdown" && ++presses == obeyed) end_qemu();
       }
     });
     return *QmpClient::negotiate(OwnedFd(ends[0]), seconds(10));
@@ -121,7 +122,7 @@ class VmAskTest : public testing::Test {
 };
 
 TEST_F(VmAskTest, AGuestThatObeysTheButtonIsAskedNothingElse) {
-  QmpClient monitor = play_monitor(true);
+  QmpClient monitor = play_monitor(1);
   const auto means = ask_guest_to_stop(base_, monitor, process_, seconds(10));
   ASSERT_TRUE(means.has_value());
   EXPECT_EQ(*means, StopMeans::Guest);
@@ -129,15 +130,33 @@ TEST_F(VmAskTest, AGuestThatObeysTheButtonIsAskedNothingElse) {
 
 TEST_F(VmAskTest, TheAgentIsAskedWhenTheButtonDoesNotHelp) {
   play_agent(true);
-  QmpClient monitor = play_monitor(false);
+  QmpClient monitor = play_monitor(0);
   const auto means = ask_guest_to_stop(base_, monitor, process_, seconds(2));
   ASSERT_TRUE(means.has_value());
   EXPECT_EQ(*means, StopMeans::Agent);
 }
 
+TEST_F(VmAskTest, AGuestThatWasStillStartingSeesTheButtonLater) {
+  QmpClient monitor = play_monitor(2);
+  const auto means = ask_guest_to_stop(base_, monitor, process_, seconds(1));
+  ASSERT_TRUE(means.has_value());
+  EXPECT_EQ(*means, StopMeans::Guest);
+}
+
+TEST_F(VmAskTest, AGuestThatSleepsIsNotWokenUp) {
+  {
+    QmpClient monitor = play_monitor(2, "suspended");
+    const auto means = ask_guest_to_stop(base_, monitor, process_, milliseconds(300));
+    ASSERT_TRUE(means.has_value());
+    EXPECT_FALSE(means->has_value());
+  }
+  monitor_.join();
+  EXPECT_EQ(heard_, "qmp_capabilities query-status system_powerdown query-status ");
+}
+
 TEST_F(VmAskTest, NeitherHelps) {
   play_agent(false);
-  QmpClient monitor = play_monitor(false);
+  QmpClient monitor = play_monitor(0);
   const auto means = ask_guest_to_stop(base_, monitor, process_, milliseconds(300));
   ASSERT_TRUE(means.has_value());
   EXPECT_FALSE(means->has_value());
@@ -145,7 +164,7 @@ TEST_F(VmAskTest, NeitherHelps) {
 
 TEST_F(VmAskTest, APausedGuestGoesOnFirst) {
   {
-    QmpClient monitor = play_monitor(true, "paused");
+    QmpClient monitor = play_monitor(1, "paused");
     ASSERT_TRUE(ask_guest_to_stop(base_, monitor, process_, seconds(10)).has_value());
   }
   monitor_.join();
