@@ -101,10 +101,12 @@ Error runs_already(const std::string& name, const VmState& state) {
 }
 
 int VmSupervisor::run() {
-  // SIGTERM comes when the machine or the session goes down: QEMU is then ended in good order.
+  // SIGTERM comes when the machine or the session goes down, and with it SIGHUP for all that logind
+  // has in a session's scope (systemd.kill(5), SendSIGHUP=): QEMU is then ended in good order.
   sigset_t terminate;
   ::sigemptyset(&terminate);
   ::sigaddset(&terminate, SIGTERM);
+  ::sigaddset(&terminate, SIGHUP);
   ::sigprocmask(SIG_SETMASK, &terminate, nullptr);
   signals_ = OwnedFd(::signalfd(-1, &terminate, SFD_CLOEXEC | SFD_NONBLOCK));
 

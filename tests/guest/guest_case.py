@@ -100,6 +100,7 @@ class GuestCase(unittest.TestCase):
     def start(self):
         self.cleave("vm", "start", "debian")
         guest_agent.wait_for_agent(self.agent, BOOT_LIMIT)
+        self.inside("systemctl is-system-running --wait || true", BOOT_LIMIT)
 
     def wait_until(self, is_so, what, limit=120):
         end = time.monotonic() + limit

@@ -1,5 +1,6 @@
 """A real Debian with systemd, cloud-init and QEMU's guest agent, from its cloud image on: `cleave vm install` and all that
 one does with a VM that runs. Each test goes on where the one before it ended; one that fails ends the row."""
+import base64
 import signal
 import subprocess
 import sys
@@ -59,7 +60,13 @@ class RealGuest(GuestCase):
 
     # --- A VM that runs
 
-    def test_03_its_driver_is_told_by_its_agent(self):
+    def test_03_proof_hears_of_its_driver(self):
+        # What the agent tells of a whole device's driver: what is read from Linux, and as it is read.
+        handle = guest_agent.ask(self.agent, "guest-file-open", path="/proc/bus/pci/devices", mode="r")
+        read = guest_agent.ask(self.agent, "guest-file-read", handle=handle, count=32 * 1024)
+        guest_agent.ask(self.agent, "guest-file-close", handle=handle)
+        devices = base64.b64decode(read["buf-b64"]).decode().splitlines()
+        self.assertEqual([line.split()[-1] for line in devices if line.split()[1] == "1af41050"], ["virtio-pci"])
         status, proof = self.person.json("vm", "prove", "debian", "--wait", "5")
         signs = {sign["id"]: sign for sign in proof["signs"]}
         self.assertEqual(signs["driver"]["answer"], "yes", signs)

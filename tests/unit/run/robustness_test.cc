@@ -111,6 +111,19 @@ TEST_F(RobustnessTest, AStoppedQemuIsEndedAtLogoutToo) {
   EXPECT_EQ(state().end->kind, VmEndKind::HostRequest) << "in good order";
 }
 
+// As systemd does when logind ends a session: both signals to each process of the scope.
+TEST_F(RobustnessTest, TellsTheEndOfItsSession) {
+  start_one();
+  for (const auto& process : {launched_.supervisor, launched_.qemu}) {
+    signal(process, SIGTERM);
+    signal(process, SIGHUP);
+  }
+  EXPECT_TRUE(ends_soon(launched_.supervisor));
+  EXPECT_FALSE(alive(launched_.qemu));
+  ASSERT_TRUE(state().end.has_value());
+  EXPECT_EQ(state().end->kind, VmEndKind::HostRequest);
+}
+
 // As a logout that removes the user's runtime directory first.
 TEST_F(RobustnessTest, EndsWithoutItsRuntimeDirectory) {
   start_one();
