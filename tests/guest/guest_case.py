@@ -1,10 +1,11 @@
 """What the tests with a real guest share: a person of this machine, and that person's VM `debian`."""
+import atexit
 import hashlib
 import os
 import pathlib
+import pty
 import re
 import select
-import pty
 import shutil
 import subprocess
 import sys
@@ -57,13 +58,14 @@ class GuestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         scratch = tempfile.mkdtemp(prefix="guest-", dir="/tmp")  # short: sockets lie below it
-        cls.addClassCleanup(shutil.rmtree, scratch, ignore_errors=True)
+        # Ctrl-C passes by the cleanups of unittest.
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
         try:
             image = cloud_image.cloud_image()
         except images.CannotFetch as error:
             raise unittest.SkipTest(str(error)) from error
         cls.person = Person(scratch, os.environ["CLEAVE"])
-        cls.addClassCleanup(cls.person.run, "vm", "kill", "debian")
+        atexit.register(cls.person.run, "vm", "kill", "debian")
         cls.image = cls.person.give(image, "cloud.qcow2")
         cls.runtime = cls.person.runtime / "cleave/debian"
         cls.agent = cls.runtime / "agent.sock"

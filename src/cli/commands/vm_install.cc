@@ -2,7 +2,6 @@
 #include "app/vm_install.h"
 
 #include <poll.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -17,6 +16,7 @@
 #include "cli/commands/vm_common.h"
 #include "cli/input.h"
 #include "cli/render/translate.h"
+#include "cli/terminal_line.h"
 
 namespace cleave {
 namespace {
@@ -30,50 +30,10 @@ constexpr auto kPictureEvery = seconds(30);
 // itself listens only after half a minute.
 constexpr auto kKeysFor = seconds(25);
 constexpr auto kShutdownLimit = seconds(60);
-constexpr std::size_t kPasswordLimit = 1024;
+constexpr int kPromptsInARow = 4;
 
 bool is_person(const CommandContext& context) {
   return !context.wants_json() && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-}
-
-// A line from the terminal, which does not show it.
-class HiddenInput {
- public:
-  HiddenInput() {
-    known_ = ::tcgetattr(STDIN_FILENO, &before_) == 0;
-    termios hidden = before_;
-    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    if (known_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-  }
-  HiddenInput(const HiddenInput&) = delete;
-  HiddenInput& operator=(const HiddenInput&) = delete;
-  ~HiddenInput() {
-    if (known_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-  }
-
- private:
-  termios before_{};
-  bool known_ = false;
-};
-
-std::string read_line() {
-  std::string line;
-  for (int letter = std::getchar(); letter != '\n' && letter != EOF; letter = std::getchar()) {
-    if (line.size() < kPasswordLimit) line += static_cast<char>(letter);
-  }
-  return line;
-}
-
-std::string ask_hidden(const Message& question) {
-  std::fputs(translate(question).c_str(), stdout);
-  std::fflush(stdout);
-  std::string line;
-  {
-    const HiddenInput hidden;
-    line = read_line();
-  }
-  std::fputs("\n", stdout);
-  return line;
 }
 
 Result<std::string> absolute_path(const std::string& path) {
@@ -93,7 +53,7 @@ struct Password {
 Result<Password> password_of(const CommandContext& context) {
   const Arguments& arguments = context.arguments();
   if (const auto file = arguments.get("--password-file")) {
-    const std::string text = TRY(read_input(*file, kPasswordLimit, std::chrono::minutes(1)));
+    const std::string text = TRY(read_input(*file, kLongestLine, std::chrono::minutes(1)));
     const std::vector<std::string_view> all = lines(text);
     return Password{.text = all.empty() ? std::string() : std::string(all.front())};
   }
@@ -291,6 +251,19 @@ class Watcher {
                        : Message(N_("{seconds} s: it goes on."), fields));
     const std::string line = last_guest_line(host_, environment_, state_);
     if (!line.empty()) context_.say_text("  " + line);
+    tell_if_it_waits(line);
+  }
+
+  // cloud-init goes on behind the prompt, and is heard of. Without it the guest waits for ever.
+  void tell_if_it_waits(const std::string& line) {
+    const bool waits = state_.kind == InstallKind::CloudImage && line.ends_with("login:");
+    prompts_ = waits ? prompts_ + 1 : 0;
+    if (prompts_ != kPromptsInARow) return;
+    context_.warn(
+        {N_("The guest waits for somebody to log in. If it stays so, the image has no cloud-init, "
+            "or it has run already: stop it (Ctrl-C), give it up with “cleave vm "
+            "install {name} --abandon”, and take a fresh image."),
+         {{"name", name_}}});
   }
 
   void tell_complaints() {
@@ -351,6 +324,7 @@ class Watcher {
   std::string name_;
   const InstallState& state_;
   Json report_;
+  int prompts_ = 0;  // pictures in a row at which the guest showed its login
 };
 
 // Starts the VM with its discs, unless it runs, and watches.
