@@ -14,9 +14,11 @@ namespace cleave {
 namespace {
 
 constexpr const char* kLingering = "/var/lib/systemd/linger";  // loginctl(1), enable-linger
-// One more than `cleave vm stop` takes with its own limit.
-constexpr const char* kLimits = "TimeoutStartSec=3min\nTimeoutStopSec=90\n";
+// More than `cleave vm stop` takes with its own limit.
+constexpr const char* kLimits = "TimeoutStopSec=90\n";
 
+// Active while the VM runs, failed with QEMU's reason where it failed. What stops the VM first is
+// not heard of if it has ended by itself: systemd calls it then, too (systemd.service(5)).
 std::string unit_text(const std::string& program, const std::string& vm) {
   return format(
       "# Written by `cleave vm autostart`.\n"
@@ -24,10 +26,9 @@ std::string unit_text(const std::string& program, const std::string& vm) {
       "Description=Virtual machine {}\n"
       "\n"
       "[Service]\n"
-      "Type=oneshot\n"
-      "RemainAfterExit=yes\n"
-      "ExecStart={} vm start {}\n"
-      "ExecStop={} vm stop {}\n"
+      "Type=exec\n"
+      "ExecStart={} vm start --foreground {}\n"
+      "ExecStop=-{} vm stop {}\n"
       "{}",
       vm, program, vm, program, vm, kLimits);
 }

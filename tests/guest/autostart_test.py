@@ -52,6 +52,9 @@ class StartsByItself(GuestCase):
     def mina(self, words, status=0):
         return self.inside(f"cd /home/mina && {AS_MINA} {words}", status=status)
 
+    def unit_of_mina(self):
+        return self.mina("systemctl --user is-active cleave-vm-tiny.service || true")
+
     def mina_logs_in(self):
         console = self.console()
         console.log_in()
@@ -95,6 +98,15 @@ class StartsByItself(GuestCase):
         self.wait_until(self.is_running, "the VM")
         self.assertEqual(self.mina("systemctl --user is-active cleave-vm-tiny.service"), "active")
         self.assertEqual(self.qemus_of("mina"), 1)
+        self.mina("cleave vm stop tiny")
+        self.wait_until(lambda: self.unit_of_mina() == "inactive", "the end of its unit")
+        self.mina("systemctl --user start cleave-vm-tiny.service")
+        self.wait_until(self.is_running, "the VM again")
+        self.inside("kill -KILL $(pgrep -u mina qemu-system)")
+        self.wait_until(lambda: self.unit_of_mina() == "failed", "the failure of its unit")
+        self.assertIn("QEMU was killed by signal 9.", self.mina("systemctl --user status cleave-vm-tiny.service", status=3))
+        self.mina("systemctl --user start cleave-vm-tiny.service")
+        self.wait_until(self.is_running, "the VM once more")
         console.type("exit")
         self.assertEqual(console.leave(), 0)
         self.passed()

@@ -451,8 +451,11 @@ TEST_F(AutostartTest, AUsersUnitsComeAndGo) {
   ASSERT_EQ(prepared->plan.changes.size(), 2U);
   ASSERT_TRUE(write_user_units(host_, *prepared).has_value());
   const std::string unit = "/home/mina/.config/systemd/user/cleave-vm-demo.service";
-  EXPECT_NE(host_.read_file(unit)->find("ExecStart=\"/usr/bin/cleave\" vm start demo\n"),
+  const std::string text = *host_.read_file(unit);
+  EXPECT_NE(text.find("ExecStart=\"/usr/bin/cleave\" vm start --foreground demo\n"),
             std::string::npos);
+  // Called, too, when the VM has ended by itself.
+  EXPECT_NE(text.find("ExecStop=-\"/usr/bin/cleave\" vm stop demo\n"), std::string::npos);
   EXPECT_TRUE(
       host_.exists("/home/mina/.config/systemd/user/default.target.d/50-cleave-vm-demo.conf"));
   EXPECT_TRUE(prepare(Autostart::Login)->plan.empty()) << "it is so already";
