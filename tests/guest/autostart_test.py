@@ -63,6 +63,10 @@ class StartsByItself(GuestCase):
     def qemus_of(self, user):
         return int(self.inside(QEMU_OF.format(user=user)))
 
+    def only_session(self):
+        (session,) = self.inside("ls /run/systemd/sessions | grep -v '[.]'").split()
+        return session
+
     def mina_is_gone(self):
         return self.inside("systemctl is-active user@1000.service || true") == "inactive"
 
@@ -127,22 +131,22 @@ class StartsByItself(GuestCase):
         console.type("cleave --lang en vm start tiny; echo status=$?")
         console.wait_for("status=0")
         self.assertTrue(self.is_running())
-        (session,) = self.inside("ls /run/systemd/sessions | grep -v '[.]'").split()
-        console.type("exit")
-        self.wait_until(lambda: "closing" in self.inside(f"loginctl show-session -P State {session}"), "the logout")
-        self.assertTrue(self.is_running())  # KillUserProcesses=no, logind's default
-        self.inside(f"loginctl terminate-session {session}; sleep 1")
+        self.inside(f"loginctl terminate-session {self.only_session()}; sleep 1")
         said = self.mina("cleave vm status tiny", status=1)
         self.assertIn("QEMU was asked to end.", said)
         self.assertEqual(self.qemus_of("mina"), 0)
         self.assertEqual(console.leave(), 0)
         self.passed()
 
-    def test_05_one_that_was_started_by_hand_ends_with_its_user(self):
+    def test_05_one_that_was_started_by_hand_outlives_a_logout_and_ends_with_its_user(self):
         console = self.mina_logs_in()
         console.type("cleave --lang en vm start tiny; echo status=$?")
         console.wait_for("status=0")
+        session = self.only_session()
         self.inside("loginctl disable-linger mina")
+        console.type("exit")
+        self.wait_until(lambda: "closing" in self.inside(f"loginctl show-session -P State {session}"), "the logout")
+        self.assertTrue(self.is_running())  # KillUserProcesses=no, logind's default
         self.inside("loginctl terminate-user mina")
         self.wait_until(self.mina_is_gone, "the end of mina's manager")
         self.assertEqual(self.qemus_of("mina"), 0)
