@@ -192,6 +192,21 @@ std::optional<Json> find_job(const Json& jobs) {
   return std::nullopt;
 }
 
+Error job_failure(std::string_view why) {
+  Error error = error_of(ErrorCode::Unsupported,
+                         {N_("QEMU could not do it: {text}"), {{"text", printable(why)}}});
+  // "State blocked by non-migratable device …" (migration/savevm.c) of vhost-user-fs, "Migration is
+  // disabled when VirtFS export path … is mounted" (hw/9pfs/9p.c).
+  if (why.find("non-migratable") != std::string_view::npos ||
+      why.find("Migration is disabled") != std::string_view::npos) {
+    error.remedy = {
+        N_("What shares of virtiofs have going on, and those of 9p while they are "
+           "mounted, cannot be kept. Shut the VM down: a snapshot of "
+           "its disks alone can be made then.")};
+  }
+  return error;
+}
+
 Result<void> run_job(QmpClient& monitor, const char* command, const Json& arguments) {
   // Of a cleave that was killed while it waited.
   (void)monitor.execute("job-dismiss", Json::object({{"id", kJob}}));
@@ -203,8 +218,7 @@ Result<void> run_job(QmpClient& monitor, const char* command, const Json& argume
       (void)monitor.execute("job-dismiss", Json::object({{"id", kJob}}));
       const std::string_view why = job->text_of("error");
       if (why.empty()) return {};
-      return error_of(ErrorCode::Unsupported,
-                      {N_("QEMU could not do it: {text}"), {{"text", printable(why)}}});
+      return job_failure(why);
     }
     std::this_thread::sleep_for(kLookAgain);
   }

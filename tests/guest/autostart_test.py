@@ -138,24 +138,33 @@ class StartsByItself(GuestCase):
         self.assertEqual(console.leave(), 0)
         self.passed()
 
-    def test_05_one_that_was_started_by_hand_outlives_a_logout_and_ends_with_its_user(self):
+    def test_05_one_that_was_started_by_hand_outlives_a_logout(self):
+        self.inside("loginctl disable-linger mina")
         console = self.mina_logs_in()
         console.type("cleave --lang en vm start tiny; echo status=$?")
         console.wait_for("status=0")
         session = self.only_session()
-        self.inside("loginctl disable-linger mina")
         console.type("exit")
         self.wait_until(lambda: "closing" in self.inside(f"loginctl show-session -P State {session}"), "the logout")
         self.assertTrue(self.is_running())  # KillUserProcesses=no, logind's default
-        self.inside("loginctl terminate-user mina")
+        self.mina("cleave vm stop tiny")
         self.wait_until(self.mina_is_gone, "the end of mina's manager")
         self.assertEqual(self.qemus_of("mina"), 0)
+        self.assertEqual(console.leave(), 0)
+        self.passed()
+
+    def test_06_one_that_was_started_by_hand_ends_with_its_user(self):
+        console = self.mina_logs_in()
+        console.type("cleave --lang en vm start tiny; echo status=$?")
+        console.wait_for("status=0")
+        self.inside("loginctl terminate-user mina")
+        self.wait_until(self.mina_is_gone, "the end of mina's manager")
         self.assertEqual(self.inside("pgrep -c -u mina . || true"), "0")
         self.inside("test ! -e /run/user/1000")
         self.assertEqual(console.leave(), 0)
         self.passed()
 
-    def test_06_they_start_with_the_machine(self):
+    def test_07_they_start_with_the_machine(self):
         self.inside("loginctl enable-linger mina")
         self.wait_until(lambda: self.inside("test -d /run/user/1000 && echo there || true") == "there", "mina's manager")
         self.mina("cleave vm autostart tiny boot")
@@ -182,7 +191,7 @@ class StartsByItself(GuestCase):
                 return False
         self.wait_until(is_another, "the next start", BOOT_LIMIT)
 
-    def test_07_they_shut_down_before_the_machine_does(self):
+    def test_08_they_shut_down_before_the_machine_does(self):
         status, report = self.person.json("vm", "stop", "debian", "--limit", "180")
         self.assertEqual((status, report["means"]), (0, "guest"), report)
         self.start()

@@ -184,8 +184,9 @@ class RealGuest(GuestCase):
         self.passed()
 
     def test_13_what_cannot_be_kept_with_a_share_is_said(self):
-        said = self.cleave("vm", "snapshot", "create", "debian", "shared", status=3)
-        self.assertIn("cleave: ", said)
+        said = self.cleave("vm", "snapshot", "create", "debian", "shared", status=1)
+        self.assertIn("a snapshot of its disks alone can be made then", said)
+        self.assertNotIn("shared", self.cleave("vm", "snapshot", "list", "debian"))
         self.inside("true")
         self.passed()
 
