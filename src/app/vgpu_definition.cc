@@ -332,8 +332,8 @@ Result<std::vector<StartedVgpu>> start_vgpus(HostWriter& host, Transactions& tra
     }
     all.push_back(std::move(started));
   }
-  const auto reports =
-      TRY(transactions.apply_parts({N_("Make vGPUs that are defined")}, parts, start_order(prepared)));
+  const auto reports = TRY(
+      transactions.apply_parts({N_("Make vGPUs that are defined")}, parts, start_order(prepared)));
   auto report = reports.begin();
   std::optional<VgpuView> now;
   for (std::size_t i = 0; i < all.size(); ++i) {

@@ -217,8 +217,7 @@ TEST(Process, WhoActsAsAnotherStartsProgramsAsThatOther) {
   const auto acting = ActingAs::begin({.user = kNobody, .group = kNobody});
   ASSERT_TRUE(acting.has_value());
   const Finished done = finish({.argv = {"grep", "^[UG]id:", "/proc/self/status"}});
-  EXPECT_EQ(done.output,
-            "Uid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\n");
+  EXPECT_EQ(done.output, "Uid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\n");
 }
 
 TEST(Process, DiesWithItsParentAsAnotherUserToo) {
