@@ -27,6 +27,7 @@
 #include "run/own_process.h"
 #include "run/picture.h"
 #include "run/rfb.h"
+#include "run/usb_drivers.h"
 #include "ways/ways.h"
 
 namespace cleave {
@@ -416,7 +417,9 @@ Result<StopReport> end_vm(const HostReader& host, const VmEnvironment& environme
     const ActingAs owner = TRY(ActingAs::begin(credentials_of(environment.owner)));
     const Result<OwnedFd> qemu = open_own_process(*before.seen.state.qemu);
     if (!qemu && qemu.error().code != ErrorCode::NotFound) return qemu.error();
+    const auto usb_nodes = usb_nodes_of(before.seen.state.qemu->process_id);
     if (qemu) report.means = TRY(end_qemu(before, *qemu, first, limit));
+    if (report.means == StopMeans::Kill) return_to_drivers(usb_nodes);
   }
   report.after = TRY(report_after_end(environment, before));
   return report;

@@ -18,6 +18,7 @@
 #include "run/qemu_log.h"
 #include "run/qmp.h"
 #include "run/supervisor.h"
+#include "run/usb_drivers.h"
 
 namespace cleave {
 namespace {
@@ -85,7 +86,8 @@ class VmSupervisor {
   Companions companions_;
   Clock::time_point last_lost_;  // when the last of them ended
   DiskNames disks_;
-  std::uint64_t memory_kills_ = 0;  // before QEMU's start
+  std::uint64_t memory_kills_ = 0;      // before QEMU's start
+  std::vector<std::string> usb_nodes_;  // that QEMU opened at its start
   std::vector<Message> failures_;
 };
 
@@ -243,6 +245,7 @@ Result<void> VmSupervisor::launch(const LaunchSpec& spec) {
   if (!client) return explain_failure(*qemu_, std::move(client).error());
   if (!written) return explain_failure(*qemu_, std::move(written).error());
   monitor_ = std::move(*client);
+  usb_nodes_ = usb_nodes_of(static_cast<std::uint32_t>(qemu_->id()));
   failures_ = pin_processors(*monitor_, static_cast<std::uint32_t>(qemu_->id()), spec.pin);
   return {};
 }
@@ -483,6 +486,7 @@ void VmSupervisor::finish(VmEnd end) {
   end.lost_companions = std::exchange(state_.lost_companions, {});
   state_.disk_trouble.reset();
   remove_runtime_files(spec_.runtime_directory);
+  if (end.kind == VmEndKind::Killed) return_to_drivers(usb_nodes_);
   reservations_.clear();
   if (state_.vgpu && give_back(*state_.vgpu)) state_.vgpu->created = false;
   state_.phase = VmPhase::Ended;

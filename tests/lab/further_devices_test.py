@@ -135,6 +135,28 @@ print(ask('{{"execute": "human-monitor-command", "arguments": {{"command-line": 
         self.laptop_json("vm", "stop", "/tmp/bare.toml", "--limit", "0")
         self.start("other")
 
+    def test_what_was_attached_has_its_driver_again_after_a_kill(self):
+        self.open_nodes(0o666)
+        self.addCleanup(self.open_nodes, 0o664)
+        self.start("bare")
+        self.attach(TABLET)
+        self.assertNotEqual(self.machine()["usb"], self.before["usb"])
+        self.laptop_json("vm", "kill", "/tmp/bare.toml")
+        self.assertEqual(self.machine()["usb"], self.before["usb"])
+
+    def test_without_root_a_killed_qemu_leaves_no_device_without_its_driver(self):
+        self.open_nodes(0o666)
+        self.addCleanup(self.open_nodes, 0o664)
+        started = self.as_user("start", "/tmp/other.toml", "--json")
+        self.assertEqual(started.returncode, 0, started.stdout + started.stderr)
+        self.assertNotEqual(self.machine()["usb"], self.before["usb"])
+        self.python(f"""
+import os, signal, time
+os.kill({json.loads(started.stdout)["process_id"]}, signal.SIGKILL)
+time.sleep(3)
+""")
+        self.assertEqual(self.machine()["usb"], self.before["usb"])
+
     def test_they_are_listed_with_their_vm_and_the_line_of_a_definition(self):
         def listed():
             devices = self.laptop_json("devices")["usb_devices"]
@@ -177,13 +199,15 @@ time.sleep(2)
         self.assertIn("not plugged in", self.refusal("missing"))
         self.assertEqual(self.start("later")["devices"], ["1234:5678"])
 
-    def test_without_root_the_node_must_be_open_and_the_rule_is_told(self):
-        as_user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp/user",
-                   "XDG_RUNTIME_DIR=/tmp/user/run", "cleave", "vm")
+    def as_user(self, *words):
         self.python("import os; os.makedirs('/tmp/user/run', 0o700, exist_ok=True)\n"
                     "os.chown('/tmp/user', 65534, 65534); os.chown('/tmp/user/run', 65534, 65534)\n"
                     "os.chmod('/tmp/other.toml', 0o644)")
-        refused = self.run_in_laptop(*as_user, "start", "/tmp/other.toml")
+        return self.run_in_laptop("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env",
+                                  "HOME=/tmp/user", "XDG_RUNTIME_DIR=/tmp/user/run", "cleave", "vm", *words)
+
+    def test_without_root_the_node_must_be_open_and_the_rule_is_told(self):
+        refused = self.as_user("start", "/tmp/other.toml")
         self.assertEqual(refused.returncode, 4, refused.stdout + refused.stderr)
         self.assertIn('ATTR{idVendor}=="0627"', refused.stderr)
 
