@@ -1,5 +1,6 @@
 """What the tests with a real guest share: a person of this machine, and that person's VM `debian`."""
 import atexit
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -140,8 +141,11 @@ class Console:
         os.write(self._terminal, text.encode() + b"\r")
 
     def log_in(self):
-        self.type("")
-        self.wait_for("login: ")
+        for _ in range(12):
+            self.type("")  # agetty drops what was typed while it started
+            with contextlib.suppress(AssertionError):
+                self.wait_for("login: ", 10)
+                break
         self.type("mina")
         self.wait_for("(Password|암호): ")
         self.type(PASSWORD)
