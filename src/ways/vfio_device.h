@@ -73,9 +73,10 @@ inline constexpr const char* kVfioDeviceNodes = "/dev/vfio/devices";
 // device, which may not be there yet.
 ChangeOwner node_owner(const std::string& sysfs_path, bool iommufd);
 
-// QEMU's devices for what the VM has: all functions of a card stay one card.
 // What a value of -device says of the OpRegion; empty: QEMU does as it is wanted by itself.
 std::string opregion_option(const Attachment& attachment);
+
+// QEMU's devices for what the VM has: all functions of a card stay one card.
 GuestDevice vfio_guest_device(const Attachment& attachment);
 
 }  // namespace cleave
