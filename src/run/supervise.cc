@@ -19,6 +19,7 @@
 #include "run/qmp.h"
 #include "run/supervisor.h"
 #include "run/usb_drivers.h"
+#include "run/vm_end.h"
 
 namespace cleave {
 namespace {
@@ -454,26 +455,9 @@ void VmSupervisor::forget_companions_that_ended_with_qemu() {
 }
 
 VmEnd VmSupervisor::make_end(const ProcessEnd& process) const {
-  VmEnd end;
-  end.exit_status = process.exit_status;
-  end.signal = process.signal;
+  VmEnd end = end_of(process, shutdown_);
   end.last_words = log_.words();
-  bool by_guest = false;
-  if (shutdown_) {
-    end.shutdown_reason = shutdown_->data.text_of("reason");
-    const Json* guest = shutdown_->data.find("guest");
-    by_guest = guest != nullptr && guest->as_bool() != nullptr && *guest->as_bool();
-  }
-  if (process.signal != 0) {
-    end.kind = VmEndKind::Killed;
-    if (process.signal == SIGKILL) end.memory_kills = memory_kills().value_or(0) - memory_kills_;
-  } else if (process.exit_status != 0) {
-    end.kind = VmEndKind::Failed;
-  } else if (by_guest) {
-    end.kind = VmEndKind::GuestShutdown;
-  } else {
-    end.kind = VmEndKind::HostRequest;
-  }
+  if (process.signal == SIGKILL) end.memory_kills = memory_kills().value_or(0) - memory_kills_;
   return end;
 }
 
