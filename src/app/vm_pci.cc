@@ -111,6 +111,7 @@ Error all_taken(const PciDevice& parent, const Devices& functions) {
 struct Chosen {
   PciDevice device;
   Plan functions;
+  bool is_one_of_many = false;  // it was free, and another would do as well
 };
 
 Result<Chosen> choose_function(const Facts& facts, const Vm::Gpu& gpu) {
@@ -140,7 +141,7 @@ Result<Chosen> choose_function(const Facts& facts, const Vm::Gpu& gpu) {
   const auto free =
       std::ranges::find_if(functions, [](const PciDevice* function) { return is_free(*function); });
   if (free == functions.end()) return all_taken(*parent, functions);
-  return Chosen{.device = **free, .functions = {}};
+  return Chosen{.device = **free, .functions = {}, .is_one_of_many = true};
 }
 
 Result<Chosen> choose_whole(const Facts& facts, const Vm::Gpu& gpu) {
@@ -369,7 +370,12 @@ Result<HandoverChoice> choose_pci_devices(const HostReader& host, const Facts& f
   Devices all = gpu.devices;
   all.insert(all.end(), further.begin(), further.end());
   const HandedOver what = with_groups(facts, all);
-  TRY(check_users(what.devices));
+  // Who takes such a function now is met when it is reserved, and then another is chosen.
+  Devices asked = what.devices;
+  std::erase_if(asked, [&](const PciDevice* device) {
+    return gpu.chosen.is_one_of_many && device->address == gpu.chosen.device.address;
+  });
+  TRY(check_users(asked));
   // A function is made for VMs; what is in its group may be anything.
   if (vm.gpu && vm.gpu->way == "passthrough") TRY(check_safety(facts, gpu.devices, force));
   TRY(check_safety(facts, further, force));

@@ -1,6 +1,7 @@
 // QEMU's answers, as any program could give them, and the file in which they are kept.
 #include "facts/packages.h"
 #include "facts/qemu.h"
+#include "facts/qemu_questions.h"
 #include "fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -17,6 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)kept->opengl_displays();
   }
   for (const std::string& word : cleave::words_in_help(text)) cleave::fuzz::require(!word.empty());
+  for (const auto& names :
+       {cleave::displays_in_long_help(text), cleave::audio_drivers_in_examples(text)}) {
+    for (const std::string& name : names) cleave::fuzz::require(!name.empty());
+  }
   (void)cleave::parse_package_version(cleave::changelog_version(text));
   (void)cleave::dpkg_version(text, "libvirglrenderer1");
   const std::string excerpt = cleave::dpkg_excerpt(text);
