@@ -256,7 +256,11 @@ GuestDevice gpu_guest_device(const HostReader& host, const Vm& vm, const Devices
   const Fact<QemuAbilities> qemu = abilities_of_named(host, vm.qemu);
   Attachment attachment;
   attachment.opregion = vm.gpu->opregion.value_or(true);
-  attachment.opregion_by_default = qemu.value() != nullptr && qemu.value()->gives_opregion();
+  if (const QemuAbilities* abilities = qemu.value()) {
+    attachment.opregion_by_default = abilities->gives_opregion();
+    attachment.legacy_mode_off = vm.machine == "pc" && vm.firmware.uefi &&
+                                 abilities->property("vfio-pci", "x-igd-legacy-mode") != nullptr;
+  }
   attachment.iommufd = iommufd;
   attachment.machine = vm.machine;
   attachment.rom = vm.gpu->rom;

@@ -348,6 +348,7 @@ GuestDevice vfio_guest_device(const Attachment& attachment) {
     if (port && first && attachment.functions.size() > 1) device += ",multifunction=on";
     if (first && attachment.primary) device += ",x-vga=on";
     if (integrated) device += opregion_option(attachment);
+    if (integrated && attachment.legacy_mode_off) device += ",x-igd-legacy-mode=off";
     if (attachment.iommufd) device += kIommufdProperty;
     if (first && !attachment.rom.empty()) {
       device += ",romfile=" + replace_all(attachment.rom, ",", ",,");

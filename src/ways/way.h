@@ -79,7 +79,10 @@ struct Attachment {
   bool display = true;               // wanted; has no effect on types without a display
   bool opregion = false;             // only Intel GPUs have one
   bool opregion_by_default = false;  // QEMU gives it where nothing is said: from 10.1 on
-  bool ramfb = false;                // a picture before the guest's driver runs
+  // UEFI and integrated graphics on the machine pc, where QEMU (from 10.0 on, with this switch)
+  // else hands over the VGA BIOS and its ranges, which UEFI does not boot with (hw/vfio/igd.c).
+  bool legacy_mode_off = false;
+  bool ramfb = false;  // a picture before the guest's driver runs
   // What its screen likes best, in pixels; 0: the driver's own.
   std::uint32_t width = 0;
   std::uint32_t height = 0;

@@ -45,7 +45,8 @@ std::string plain_firmware_description() {
   return R"({"interface-types":["uefi"],"mapping":{"device":"flash",
              "executable":{"filename":"/usr/share/OVMF/OVMF_CODE_4M.fd","format":"raw"},
              "nvram-template":{"filename":"/usr/share/OVMF/OVMF_VARS_4M.fd","format":"raw"}},
-             "targets":[{"architecture":"x86_64","machines":["pc-q35-*"]}],"features":[]})";
+             "targets":[{"architecture":"x86_64","machines":["pc-i440fx-*","pc-q35-*"]}],
+             "features":[]})";
 }
 
 // A laptop with GVT-g that has all that a definition may want: what is missing is QEMU's.
@@ -78,7 +79,7 @@ void change_for(const std::string& definition, MemoryHost& host) {
     host.add_directory("/sys/class/vfio-dev");
     host.add_device("/dev/iommu", 0666, 10, 126);
   }
-  if (definition != "igd-legacy") return;
+  if (!definition.starts_with("igd-")) return;
   host.add_directory("/sys/bus/pci/drivers/vfio-pci");
   host.add_link(std::string(kGpu) + "/driver", "/sys/bus/pci/drivers/vfio-pci");
   host.add_link(std::string(kGpu) + "/iommu_group", "/sys/kernel/iommu_groups/1");

@@ -185,6 +185,11 @@ TEST(VfioGuestDevice, IntegratedGraphicsAreWhereTheirDriversLookForThem) {
   EXPECT_TRUE(guest.replaces_screen);
   const auto old = vfio_guest_device(attachment({"0000:00:02.0"}, "pc", false));
   EXPECT_EQ(old.devices, (std::vector<std::string>{"vfio-pci,host=0000:00:02.0,addr=2.0"}));
+  Attachment uefi = attachment({"0000:00:02.0"}, "pc", true);
+  uefi.legacy_mode_off = true;
+  EXPECT_EQ(vfio_guest_device(uefi).devices,
+            (std::vector<std::string>{"vfio-pci,host=0000:00:02.0,addr=2.0,x-igd-opregion=on,"
+                                      "x-igd-legacy-mode=off"}));
 }
 
 TEST(VfioGuestDevice, OnAnOldMachineThereAreNoPorts) {
