@@ -444,6 +444,23 @@ TEST(Transactions, TheNodeOfAGroupIsWaitedFor) {
   EXPECT_EQ(pauses, 3);
 }
 
+// As udev does it that comes to the node after cleave.
+TEST(Transactions, AnOwnerThatIsAnothersByNowKeepsNothingElseFromBeingPutBack) {
+  MemoryHost host = make_host();
+  host.add_device("/dev/vfio/7", 0600, 511, 0);
+  Plan plan;
+  plan.changes.push_back(change_of(WriteFile{kDropIn, "x\n", 0644, ""}));
+  plan.changes.push_back(change_of(ChangeOwner{"/dev/vfio/7", "", 1000, 100, 0}, false));
+  const auto report = Transactions(host).apply(plan);
+  ASSERT_TRUE(report) << english(report.error());
+  ASSERT_TRUE(host.change_owner("/dev/vfio/7", 0, 108));
+  const auto notes = Transactions(host).undo(report->transaction);
+  ASSERT_TRUE(notes) << english(notes.error());
+  EXPECT_EQ(notes->size(), 1U);
+  EXPECT_EQ(host.status("/dev/vfio/7")->group, 108U);
+  EXPECT_FALSE(host.exists(kDropIn));
+}
+
 // On kernels without groups: "vfio-dev" has the device's own name in it once vfio-pci has it.
 TEST(Transactions, TheNodeOfADeviceIsNamedByItsDirectory) {
   MemoryHost host = make_host();
