@@ -10,7 +10,7 @@ MIRROR = "deb http://deb.debian.org/debian trixie main"
 PROGRAM = "usr/libexec/virtiofsd"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
-# Debian 13's C library is newer than this machine's: its own loader starts the program.
+# Debian 13's C library may be newer than the host's: its own loader starts the program.
 BESIDE = "virtiofsd.d"
 STARTER = f"""\
 #!/bin/sh

@@ -12,6 +12,7 @@
 #include "facts/readers/readers.h"
 #include "support/machine.h"
 #include "support/recorded_qemu.h"
+#include "unit/app/mina.h"
 
 namespace cleave {
 namespace {
@@ -19,17 +20,10 @@ namespace {
 constexpr const char* kQemu = "/usr/bin/qemu-system-x86_64";
 constexpr const char* kGpu = "/sys/devices/pci0000:00/0000:00:02.0";
 
-VmEnvironment environment_of_mina() {
-  VmEnvironment environment;
-  const bool is_root = ::geteuid() == 0;
-  environment.owner = {.uid = is_root ? 65534U : ::geteuid(),
-                       .gid = is_root ? 65534U : ::getegid(),
-                       .name = "mina",
-                       .home = "/home/user",
-                       .groups = {}};
+VmEnvironment environment_of_root_for_mina() {
+  VmEnvironment environment = environment_of_mina("/home/user");
   environment.is_root = true;
   environment.home = "/home/user";
-  environment.has_display = true;
   return environment;
 }
 
@@ -96,7 +90,7 @@ std::string outcome(const std::string& name, const Vm& vm, const std::string& ve
   MemoryHost host = laptop(testing::recorded_qemu(version));
   change_for(name, host);
   for (const Vm::Disk& disk : vm.disks) host.add_file(disk.file, "", 0666);
-  const VmEnvironment environment = environment_of_mina();
+  const VmEnvironment environment = environment_of_root_for_mina();
   const auto problems = check_machine(host, environment, vm, true);
   if (!problems) return problem_text("-", problems.error().message, problems.error().remedy);
   std::string text;

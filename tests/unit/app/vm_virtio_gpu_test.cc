@@ -9,23 +9,12 @@
 #include "base/text.h"
 #include "facts/readers/readers.h"
 #include "host/memory_host.h"
+#include "unit/app/mina.h"
 
 namespace cleave {
 namespace {
 
 constexpr const char* kQemu = "/usr/bin/qemu-system-x86_64";
-
-VmEnvironment environment_of_mina() {
-  VmEnvironment environment;
-  const bool is_root = ::geteuid() == 0;
-  environment.owner = {.uid = is_root ? 65534U : ::geteuid(),
-                       .gid = is_root ? 65534U : ::getegid(),
-                       .name = "mina",
-                       .home = "/home/mina",
-                       .groups = {}};
-  environment.has_display = true;
-  return environment;
-}
 
 void add_gpu(MemoryHost& host, const std::string& address, const std::string& driver,
              const std::string& number, bool boot) {
@@ -86,7 +75,7 @@ Vm vm_on(const std::string& display) {
 }
 
 StartResources resources_of(const MemoryHost& host, const Vm& vm) {
-  auto resources = choose_virtio_gpu(host, environment_of_mina(), vm);
+  auto resources = choose_virtio_gpu(host, environment_of_mina("/home/mina"), vm);
   if (resources) return *std::move(resources);
   ADD_FAILURE() << english(resources.error());
   return {};
@@ -121,7 +110,7 @@ TEST(VmVirtioGpu, ANodeOfTheDefinitionStays) {
   Vm vm = vm_on("egl-headless");
   vm.render_node = "/dev/dri/renderD128";
   vm.gpu->mode = "native-context";
-  const auto refused = choose_virtio_gpu(hybrid_laptop(), environment_of_mina(), vm);
+  const auto refused = choose_virtio_gpu(hybrid_laptop(), environment_of_mina("/home/mina"), vm);
   ASSERT_FALSE(refused);
   // The driver below that node is asked for: amdgpu's least version, not i915's.
   EXPECT_NE(english(refused.error().message).find("virglrenderer 1.1.0-1 < 1.2.0"),
@@ -137,7 +126,8 @@ TEST(VmVirtioGpu, APlainPictureNeedsNoRenderNode) {
   add_qemu(host, {.major = 7, .minor = 2, .micro = 22});
   for (const char* display : {"vnc", "spice", "dbus", "none"}) {
     Vm vm = vm_on(display);
-    EXPECT_EQ(choose_virtio_gpu(host, environment_of_mina(), vm).has_value(), vm.display == "none");
+    EXPECT_EQ(choose_virtio_gpu(host, environment_of_mina("/home/mina"), vm).has_value(),
+              vm.display == "none");
     vm.gpu->mode = "2d";
     const StartResources resources = resources_of(host, vm);
     EXPECT_FALSE(resources.gpu_needs_opengl) << display;
@@ -145,13 +135,14 @@ TEST(VmVirtioGpu, APlainPictureNeedsNoRenderNode) {
   }
   Vm headless = vm_on("egl-headless");
   headless.gpu->mode = "2d";
-  EXPECT_FALSE(choose_virtio_gpu(host, environment_of_mina(), headless));
+  EXPECT_FALSE(choose_virtio_gpu(host, environment_of_mina("/home/mina"), headless));
 }
 
 TEST(VmVirtioGpu, ANodeThatTheOwnerMayNotOpenIsSaid) {
   MemoryHost host = hybrid_laptop();
   host.add_device("/dev/dri/renderD129", 0, 226, 129);
-  const auto denied = choose_virtio_gpu(host, environment_of_mina(), vm_on("egl-headless"));
+  const auto denied =
+      choose_virtio_gpu(host, environment_of_mina("/home/mina"), vm_on("egl-headless"));
   ASSERT_FALSE(denied);
   EXPECT_EQ(denied.error().code, ErrorCode::Denied);
   EXPECT_EQ(denied.error().path, "/dev/dri/renderD129");
@@ -173,16 +164,16 @@ TEST(VmVirtioGpu, CheckAndCommandLineTellTheSame) {
   host.add_file("/proc/cpuinfo", "flags\t: vmx\n");
   host.add_device("/dev/kvm", 0666, 10, 232);
   Vm vm = vm_on("gtk");
-  const auto line = command_line_of(host, environment_of_mina(), vm);
+  const auto line = command_line_of(host, environment_of_mina("/home/mina"), vm);
   ASSERT_TRUE(line) << english(line.error());
   const std::string text = to_shell_text(line->argv());
   EXPECT_NE(text.find("-device virtio-vga-gl,hostmem=2G,blob=true,venus=true"), std::string::npos);
   EXPECT_NE(text.find("spawn=allow"), std::string::npos);
-  const auto good = check_machine(host, environment_of_mina(), vm, true);
+  const auto good = check_machine(host, environment_of_mina("/home/mina"), vm, true);
   ASSERT_TRUE(good);
   EXPECT_TRUE(good->empty()) << (good->empty() ? "" : english(good->front().message));
   vm.gpu->mode = "native-context";
-  const auto bad = check_machine(host, environment_of_mina(), vm, true);
+  const auto bad = check_machine(host, environment_of_mina("/home/mina"), vm, true);
   ASSERT_TRUE(bad);
   ASSERT_EQ(bad->size(), 1U);
   EXPECT_EQ(bad->front().id, "gpu");
